@@ -95,6 +95,7 @@ type Record struct {
 	Scope     Scope        `cbor:"19,keyasint,omitempty"` // of a withdrawal
 	Base      uint64       `cbor:"20,keyasint,omitempty"` // of an epoch
 	Reason    string       `cbor:"21,keyasint,omitempty"` // of a withdrawal or an epoch, for people
+	AuthorAt  int64        `cbor:"22,keyasint,omitempty"` // when Author was fetched, ms since 1970: an older snapshot cannot undo a withdrawal
 
 	Seq    uint64    `cbor:"-"` // base + offset; set by the reader
 	Offset int64     `cbor:"-"` // in the partition; set by the reader

@@ -37,6 +37,7 @@ type Actor struct {
 	Followers   string
 	Keys        []Key
 	AlsoKnownAs []string
+	Fetched     time.Time // when its server gave it to us; zero when it came embedded
 }
 
 // Key is a public key as its document says.

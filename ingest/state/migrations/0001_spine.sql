@@ -29,6 +29,7 @@ CREATE TABLE withdrawn (
   hash  BYTEA    NOT NULL, -- of the key
   tier  SMALLINT NOT NULL, -- highest tier left
   seq   BIGINT   NOT NULL, -- records before it are covered
+  version BIGINT NOT NULL, -- ms, when it was decided
   PRIMARY KEY (scope, hash)
 );
 CREATE INDEX withdrawn_seq ON withdrawn (seq);
@@ -47,8 +48,7 @@ CREATE TABLE corrections (
 
 CREATE TABLE cursors (
   name        TEXT   NOT NULL PRIMARY KEY, -- "state", later "index"
-  seq         BIGINT NOT NULL,
-  log_offset  BIGINT NOT NULL,
+  seq         BIGINT NOT NULL,             -- last one handled
   updated_at  BIGINT NOT NULL
 );
 
@@ -60,10 +60,12 @@ CREATE TABLE epochs (
   created_at   BIGINT NOT NULL
 );
 
--- Fingerprints of records that were read: they tell a log that was shortened and grew again.
+-- Fingerprints of the newest records that were read, 8 bytes each, one row a batch of the state
+-- cursor: they tell where a log that was shortened and grew again differs from the one we knew.
 CREATE TABLE marks (
-  log_offset  BIGINT NOT NULL PRIMARY KEY,
-  fingerprint BYTEA  NOT NULL
+  first_seq    BIGINT NOT NULL PRIMARY KEY,
+  first_offset BIGINT NOT NULL,
+  fingerprints BYTEA  NOT NULL
 );
 
 CREATE TABLE settings (
