@@ -1,0 +1,42 @@
+// Package simulator is a fake fediverse over real HTTP on loopback: servers with
+// accounts, posts and an inbox, that can be good, slow, lying or dead. Tests use
+// it against the product; a demo or a load run can too.
+//
+// A Server behaves towards a relay as Mastodon does: its instance actor follows
+// the public collection at the relay's inbox, its accounts sign and send what
+// they write there, and its shared inbox takes what comes back. How it answers
+// the network is switched at run time (Behaviour).
+//
+// It imports nothing of relay, so that what it says about the wire is said
+// independently; of the project it uses only ingest/signature, to sign and to
+// verify.
+//
+// # What it does not do
+//
+// The LD signature on its posts has the right shape and the right creator but
+// signs nothing: nobody here canonicalises RDF. Its servers do not fetch what an
+// Announce names; Received lists the object's id, which is what tests compare.
+// Keys are made once per process and shared by the accounts of all servers in
+// turn; nothing is persisted.
+//
+// # Invariants
+//
+//   - Two worlds with the same seed write the same posts in the same order on each
+//     server; only ports, keys and times differ.
+//   - A delivery counts as received only if its digest and signature hold and it was
+//     answered 2xx. Every other request to an inbox is kept too, with its status.
+//   - Close ends every goroutine, held responses included.
+//
+// # Files
+//
+//	world.go      World: seed, keys, all servers
+//	server.go     Server: listener, Down and Up, routing
+//	behaviour.go  the ways to answer
+//	account.go    accounts and their documents
+//	post.go       posts and their documents
+//	activity.go   Create, Update, Delete, Announce, Follow, Undo
+//	text.go       seeded writing
+//	send.go       signing, sending, retrying
+//	documents.go  actors, objects, WebFinger, NodeInfo over HTTP
+//	inbox.go      deliveries: verify, record, wait for
+package simulator
