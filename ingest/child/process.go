@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os/exec"
 	"sync"
 )
 
@@ -87,16 +88,23 @@ func (p *Process) Close() error {
 	return nil
 }
 
-func (p *Process) started(pid int) {
+// begin starts the child's process. It holds the lock meanwhile, so that the line
+// "ready" of a quick child finds the pid set.
+func (p *Process) begin(cmd *exec.Cmd) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pid = pid
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p.pid = cmd.Process.Pid
+	p.log.Info("child started", "pid", p.pid)
+	return nil
 }
 
 func (p *Process) becameReady() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.isReady || p.pid == 0 {
+	if p.isReady {
 		return
 	}
 	p.isReady = true

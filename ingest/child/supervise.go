@@ -65,11 +65,9 @@ func (p *Process) live(ctx context.Context) error {
 		p.ended(err, false)
 		return err
 	}
-	err = l.cmd.Start()
+	err = p.begin(l.cmd)
 	l.tether.Close() // the child has its own copy
 	if err == nil {
-		p.started(l.cmd.Process.Pid)
-		p.log.Info("child started", "pid", l.cmd.Process.Pid)
 		err = l.cmd.Wait()
 	}
 	l.hold.Close()
