@@ -1,0 +1,60 @@
+// Package signature signs and verifies HTTP messages between servers, and reads
+// and writes the keys and digests that this takes.
+//
+// # What is here
+//
+// HTTP signatures as in draft-cavage-http-signatures-12, the form that every
+// server of the fediverse speaks. Both labels, rsa-sha256 and hs2019, mean RSA
+// PKCS#1 v1.5 with SHA-256, whatever the draft says of hs2019: that is what
+// Mastodon, Misskey, GoToSocial and Fedify send under either name. Ed25519 keys
+// are verified too.
+//
+// # What is not here
+//
+// No network and no cache: who fetches a key, and whether it belongs to the
+// actor, is ingest/remote's business. No memory of signatures already seen:
+// [Signature.Hash] and [Signature.Expires] are what the replay table stores.
+// RFC 9421 and LD signatures are not read; a request that bears only an RFC 9421
+// signature is refused with [ErrUnsupported], and the senders of such (Fedify,
+// Mastodon ≥ 4.5) knock a second time with the form that is read here.
+//
+// The host that a request was sent to is r.Host, and a signature binds the
+// request to it. It does not say that this host is us: a caller that can be
+// reached under several names must refuse the ones that are not its own, or a
+// request signed for somebody else and sent on to us would pass.
+//
+// # Invariants
+//
+//   - What is not signed decides nothing: (request-target), host, date or
+//     (created), and on requests with a body digest, must be in the signature.
+//   - One reading: a doubled parameter, a doubled signed header that decides
+//     something, or a header that is listed twice is refused, never resolved.
+//   - The algorithm comes from the key; the label may only agree with it.
+//   - No input grows memory: header, keyId, list and signature are bounded.
+//   - At most `parallel` RSA operations of a [Signer] run at once. One hundred
+//     goroutines that sign make a 1 ms timer 19 ms late on two cores.
+//
+// # Use of go-fed/httpsig
+//
+// The library builds the string that is signed, and does the cryptography, both
+// ways. It is never given a stranger's request, because it takes the last of two
+// equal parameters, ignores the algorithm, splits at commas inside quotes, writes
+// the decoded path where other servers write the path as it was sent, and reads
+// the query into (request-target) while Fedify leaves it out. So cavage.go reads
+// the header itself, checks it, and hands the library a small request that holds
+// just what was signed, in one spelling. In the signing path the library costs a few microseconds beside the
+// RSA operation's 770 (signer_bench_test.go); its label hs2019 is rewritten to
+// rsa-sha256 for Misskey before 12.111, Pleroma and Akkoma.
+// Its clock allows (created) to be 10 s ahead and (expires) to be 10 s past, which is
+// stricter than our window for Date; we keep that bound.
+//
+// # Files
+//
+//	cavage.go   Parse: the Signature header
+//	verify.go   Check and Verify: coverage, window, digest, key
+//	digest.go   the Digest header
+//	signer.go   Signer: SignPost, SignGet
+//	key.go      keys and their PEM forms
+//	errors.go   sentinels and Reason
+//	metrics.go  the number of waiting signers
+package signature
