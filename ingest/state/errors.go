@@ -1,0 +1,33 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+var (
+	// ErrClosed is what Write returns once Close was called.
+	ErrClosed = errors.New("state: database is closed")
+	// ErrNewer says that a newer program migrated the database: this one would not understand it.
+	ErrNewer = errors.New("state: database is newer than this program")
+	// ErrLocked says that another process held the database for longer than the busy timeout.
+	ErrLocked = errors.New("state: database is locked by another process")
+	// ErrSource says that the data source name is not one that this program can open.
+	ErrSource = errors.New("state: unusable data source name")
+)
+
+// explain adds ErrLocked to what SQLite says when another process holds a lock.
+func explain(err error) error {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff { // the low byte is the primary result code
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return fmt.Errorf("%w: is a second one running on the same data directory? %w", ErrLocked, err)
+	}
+	return err
+}
