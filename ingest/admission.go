@@ -2,10 +2,19 @@ package ingest
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"tributary/ingest/ap"
+	"tributary/ingest/crashpoint"
+	"tributary/ingest/state"
 )
+
+// MaxDocumentBytes bounds a document from the network; larger ones get 413.
+const MaxDocumentBytes = 256 << 10
 
 // Arrival is an authenticated activity on its way into the log.
 type Arrival struct {
@@ -22,7 +31,7 @@ type Outcome string
 // The outcomes.
 const (
 	OutcomeAccepted Outcome = "accepted" // Kafka acknowledged it
-	OutcomeRepeat   Outcome = "repeat"   // already there
+	OutcomeRepeat   Outcome = "repeat"   // already there, or an older version of it
 	OutcomeQueued   Outcome = "queued"   // a committed row in fetches
 	OutcomeIgnored  Outcome = "ignored"  // nothing for us to do (Like, boost of a known post …)
 )
@@ -45,17 +54,422 @@ func (r *Refusal) Error() string {
 
 func (r *Refusal) Unwrap() error { return r.Err }
 
-// MaxDocumentBytes bounds a document from the network; larger ones get 413.
-const MaxDocumentBytes = 256 << 10
+func refuse(status int, reason, message string) error {
+	return &Refusal{Status: status, Reason: reason, Message: message}
+}
 
-// Admission decides what enters the log.
-type Admission struct{}
+// Admission decides what enters the log (DESIGN §1, §4, §5). It runs in the
+// request, on any node: whatever must be agreed between nodes is decided by the
+// order of the log (fold.go), never here.
+type Admission struct {
+	log     *Log
+	db      *state.DB
+	logger  *slog.Logger
+	metrics *metrics
+	queue   *FetchQueue
+	now     func() time.Time
+}
+
+// NewAdmission returns the admission to l. Fetches that arrivals ask for go to q.
+func NewAdmission(l *Log, q *FetchQueue) *Admission {
+	a := &Admission{log: l, db: l.db, logger: l.logger, metrics: l.metrics, queue: q, now: time.Now}
+	q.admission = a
+	return a
+}
 
 // Admit brings an arrival into the log. The error is a *Refusal, or a chain
 // that the sender is told as 503.
-func (a *Admission) Admit(ctx context.Context, in Arrival) (Outcome, error) { panic("todo") }
+//
+// A crash before the append is acknowledged leaves nothing that counts: the
+// sender gets no answer and tries again; should the record be in the log all the
+// same, Tail drops the repeat. A crash after it leaves the record in the log and
+// no answer: the sender's repeat finds the object known.
+func (a *Admission) Admit(ctx context.Context, in Arrival) (Outcome, error) {
+	outcome, err := a.admit(ctx, in)
+	var refusal *Refusal
+	switch {
+	case errors.As(err, &refusal):
+		a.metrics.refusal(refusal.Reason)
+	case err != nil:
+		a.metrics.refusal("unavailable")
+	default:
+		a.metrics.outcome(outcome)
+	}
+	return outcome, err
+}
+
+func (a *Admission) admit(ctx context.Context, in Arrival) (Outcome, error) {
+	switch in.Activity.Type {
+	case "Create", "Update":
+		return a.admitCopy(ctx, in)
+	case "Delete":
+		return a.admitDelete(ctx, in)
+	case "Announce":
+		return a.admitAnnounce(ctx, in)
+	}
+	return OutcomeIgnored, nil
+}
+
+// admitCopy handles a document that brings an object along.
+func (a *Admission) admitCopy(ctx context.Context, in Arrival) (Outcome, error) {
+	act := in.Activity
+	if in.Grant == GrantNone {
+		return "", refuse(403, "no_grant", "this relay takes posts from servers that subscribed to it: follow the relay first")
+	}
+	if act.ObjectID == "" {
+		return "", refuse(422, "no_object", "the activity has no object with an id")
+	}
+	if act.Actor != in.Signer.URI {
+		// A relayed copy: its own proof is an LD signature at best. The origin decides.
+		return a.fetchInstead(ctx, in, act.ObjectID)
+	}
+	obj := act.Object
+	if obj != nil && obj.Actor != nil && obj.ID == act.Actor {
+		return a.admitActor(ctx, in)
+	}
+	if obj == nil || obj.Post == nil || obj.AttributedTo != act.Actor || !ap.SameOrigin(obj.ID, act.Actor) {
+		if obj != nil && obj.Post == nil && obj.Type != "" {
+			return OutcomeIgnored, nil // a Vote, a Tombstone, a kind of object we do not carry
+		}
+		return a.fetchInstead(ctx, in, act.ObjectID)
+	}
+	r := a.postRecord(obj.Post, &in.Signer.Author, in.Signer.Fetched)
+	r.Kind, r.Activity, r.LDSigned, r.Raw = KindCreate, act.Type, act.LDSigned, in.Raw
+	if act.Type == "Update" {
+		r.Kind = KindUpdate
+	}
+	r.Grant, r.Giver, r.Verified = in.Grant, in.Giver, VerifiedHTTP
+	return a.admitPost(ctx, r)
+}
+
+// postRecord fills in what the post and its author say.
+func (a *Admission) postRecord(p *ap.Post, author *ap.Author, fetched time.Time) *Record {
+	now := a.now()
+	version := p.Updated
+	if version.IsZero() {
+		version = p.Published
+	}
+	if version.IsZero() || version.After(now) {
+		version = now // nobody's clock may outlive a Delete
+	}
+	if fetched.IsZero() {
+		fetched = now
+	}
+	snapshot := *author
+	host, _ := ap.Host(p.URI)
+	return &Record{
+		Object: p.URI, Actor: author.URI, Domain: host, Author: &snapshot,
+		Version: max(version.UnixMilli(), 1), Content: postHash(p), Tier: tierOf(p, author),
+		Post: p, AuthorAt: fetched.UnixMilli(),
+	}
+}
+
+// admitPost compares the record with what is known of its object and appends
+// what is new in it.
+func (a *Admission) admitPost(ctx context.Context, r *Record) (Outcome, error) {
+	known, ok, err := a.known(ctx, HashOf(r.Object))
+	if err != nil {
+		return "", err
+	}
+	author, err := a.author(ctx, r.Actor)
+	if err != nil {
+		return "", err
+	}
+	if author.gone {
+		return OutcomeRepeat, nil // a tombstone beats every later post
+	}
+	if err := a.lowerConsent(ctx, r, author); err != nil {
+		return "", err
+	}
+	if !ok {
+		if r.Tier == TierNone {
+			return "", refuse(403, "not_public", "the post is not public; a relay takes only posts addressed to "+ap.PublicURI)
+		}
+		return OutcomeAccepted, a.append(ctx, r)
+	}
+	return a.admitKnown(ctx, r, known)
+}
+
+func (a *Admission) admitKnown(ctx context.Context, r *Record, known objectState) (Outcome, error) {
+	switch {
+	case known.tombstone:
+		return OutcomeRepeat, nil
+	case known.owner != HashOf(r.Actor):
+		return "", refuse(403, "not_owner", "the object belongs to another actor")
+	}
+	if r.Tier == TierNone {
+		return a.madePrivate(ctx, r, known)
+	}
+	r.ID, r.PrevTier, r.PrevGrant = known.id, known.tier, known.grant
+	if _, v := fold(&known, r); !v.dropped {
+		return OutcomeAccepted, a.append(ctx, r)
+	}
+	r.Kind = KindUpgrade
+	if _, v := fold(&known, r); !v.dropped && r.Version >= known.version {
+		return OutcomeAccepted, a.append(ctx, r)
+	}
+	return OutcomeRepeat, nil
+}
+
+// madePrivate withdraws a post that was edited to be no longer public.
+func (a *Admission) madePrivate(ctx context.Context, r *Record, known objectState) (Outcome, error) {
+	if known.tier == TierNone || r.Version < known.version {
+		return OutcomeRepeat, nil
+	}
+	w := &Record{
+		Kind: KindWithdraw, Scope: ScopeObject, Object: r.Object, Actor: r.Actor, Domain: r.Domain, ID: known.id,
+		Tier: TierNone, PrevTier: known.tier, Version: r.Version, Reason: "the post was edited and is no longer public",
+	}
+	return OutcomeAccepted, a.append(ctx, w)
+}
+
+// lowerConsent withdraws what an author showed before, when a newer snapshot
+// agrees to less.
+func (a *Admission) lowerConsent(ctx context.Context, r *Record, author knownAuthor) error {
+	now := Consent(r.Author)
+	if !author.known || now >= author.tier || r.AuthorAt <= author.asOf {
+		return nil
+	}
+	return a.append(ctx, &Record{
+		Kind: KindWithdraw, Scope: ScopeActor, Object: r.Actor, Actor: r.Actor, Domain: r.Domain,
+		Tier: now, PrevTier: author.tier, Version: r.AuthorAt, Reason: "the author agrees to less than before",
+	})
+}
+
+// admitActor handles an actor's Update of itself.
+func (a *Admission) admitActor(ctx context.Context, in Arrival) (Outcome, error) {
+	fresh := in.Activity.Object.Actor.Author
+	host, _ := ap.Host(fresh.URI)
+	author, err := a.author(ctx, fresh.URI)
+	if err != nil {
+		return "", err
+	}
+	if author.gone {
+		return OutcomeRepeat, nil
+	}
+	now := a.now().UnixMilli()
+	r := &Record{
+		Kind: KindUpdate, Object: fresh.URI, Actor: fresh.URI, Domain: host, Author: &fresh, Version: now,
+		Content: contentHash(must(encoder.Marshal(&fresh))), Tier: TierRelay, Grant: in.Grant, Giver: in.Giver,
+		Verified: VerifiedHTTP, Activity: in.Activity.Type, LDSigned: in.Activity.LDSigned, Raw: in.Raw, AuthorAt: now,
+	}
+	if err := a.lowerConsent(ctx, r, author); err != nil {
+		return "", err
+	}
+	if known, ok, err := a.known(ctx, HashOf(r.Object)); err != nil || ok && known.content == r.Content {
+		return OutcomeRepeat, err
+	}
+	return OutcomeAccepted, a.append(ctx, r)
+}
+
+// admitDelete handles a Delete of an object or of the actor itself. It is
+// honoured without a grant when we hold what it deletes.
+func (a *Admission) admitDelete(ctx context.Context, in Arrival) (Outcome, error) {
+	act := in.Activity
+	if act.ObjectID == "" {
+		return "", refuse(422, "no_object", "the Delete names no object")
+	}
+	if act.Actor != in.Signer.URI {
+		if in.Grant == GrantNone {
+			return "", refuse(403, "forged_actor", "the activity's actor is not the owner of the key that signed the request")
+		}
+		return a.fetchInstead(ctx, in, act.ObjectID) // the origin will say that it is gone
+	}
+	known, ok, err := a.known(ctx, HashOf(act.ObjectID))
+	if err != nil {
+		return "", err
+	}
+	if outcome, err := a.mayDelete(ctx, in, known, ok); outcome != "" || err != nil {
+		return outcome, err
+	}
+	host, _ := ap.Host(act.ObjectID)
+	r := &Record{
+		Kind: KindDelete, Object: act.ObjectID, Actor: act.Actor, Domain: host, Version: a.now().UnixMilli(),
+		Tier: TierNone, Grant: in.Grant, Giver: in.Giver, Verified: VerifiedHTTP,
+		Activity: act.Type, LDSigned: act.LDSigned, Raw: in.Raw,
+	}
+	if ok {
+		r.ID, r.PrevTier, r.PrevGrant = known.id, known.tier, known.grant
+	}
+	return OutcomeAccepted, a.appendDelete(ctx, r)
+}
+
+// mayDelete decides who may delete what; an outcome ends it there.
+func (a *Admission) mayDelete(ctx context.Context, in Arrival, known objectState, ok bool) (Outcome, error) {
+	act := in.Activity
+	self := act.ObjectID == act.Actor
+	switch {
+	case ok && known.tombstone:
+		return OutcomeRepeat, nil
+	case ok && !self && known.owner != HashOf(act.Actor):
+		return "", refuse(403, "not_owner", "the object belongs to another actor")
+	case ok:
+		return "", nil
+	case !ap.SameOrigin(act.ObjectID, act.Actor):
+		return "", refuse(403, "not_owner", "the object is not of the actor's origin")
+	case in.Grant != GrantNone:
+		return "", nil
+	case self:
+		author, err := a.author(ctx, act.Actor)
+		if err != nil || author.known && !author.gone {
+			return "", err
+		}
+	}
+	return OutcomeIgnored, nil // nothing of it was ever here
+}
+
+// appendDelete appends and drops the fetch that the Delete overtook.
+func (a *Admission) appendDelete(ctx context.Context, r *Record) error {
+	if r.isActor() {
+		author, err := a.author(ctx, r.Actor)
+		if err != nil {
+			return err
+		}
+		r.PrevTier = max(r.PrevTier, author.tier)
+	}
+	if err := a.append(ctx, r); err != nil {
+		return err
+	}
+	return a.queue.drop(ctx, r.Object)
+}
+
+// admitAnnounce handles a boost or a LitePub relay's Announce: the object is
+// what counts, and its origin gives it.
+func (a *Admission) admitAnnounce(ctx context.Context, in Arrival) (Outcome, error) {
+	act := in.Activity
+	switch {
+	case act.Actor != in.Signer.URI:
+		return "", refuse(403, "forged_actor", "the activity's actor is not the owner of the key that signed the request")
+	case act.ObjectID == "":
+		return "", refuse(422, "no_object", "the Announce names no object")
+	case in.Grant == GrantNone:
+		return "", refuse(403, "no_grant", "this relay takes posts from servers that subscribed to it: follow the relay first")
+	case in.Signer.Type == "Person":
+		return OutcomeIgnored, nil // a person's boost is not a new post
+	}
+	return a.fetchInstead(ctx, in, act.ObjectID)
+}
+
+// fetchInstead leaves the decision to the object's origin. 202 means that the
+// row is committed.
+func (a *Admission) fetchInstead(ctx context.Context, in Arrival, uri string) (Outcome, error) {
+	if !in.Grant.Relayable() {
+		return "", refuse(403, "forged_actor", "the activity's actor is not the owner of the key that signed the request")
+	}
+	known, ok, err := a.known(ctx, HashOf(uri))
+	if err != nil {
+		return "", err
+	}
+	if ok && in.Activity.Type != "Delete" && in.Activity.Type != "Update" && (known.tombstone || known.grant.Relayable()) {
+		return OutcomeRepeat, nil
+	}
+	if err := a.queue.add(ctx, uri, in.Grant, in.Giver); err != nil {
+		return "", err
+	}
+	crashpoint.Hit(crashpoint.AfterFetchRow)
+	return OutcomeQueued, nil
+}
 
 // Withdraw appends a withdrawal: of an object, an actor or a domain down to tier.
 func (a *Admission) Withdraw(ctx context.Context, scope Scope, key string, tier Tier, reason string) error {
-	panic("todo")
+	r := &Record{Kind: KindWithdraw, Scope: scope, Object: key, Tier: tier, PrevTier: TierSearch, Version: a.now().UnixMilli(), Reason: reason}
+	switch scope {
+	case ScopeObject:
+		known, _, err := a.known(ctx, HashOf(key))
+		if err != nil {
+			return err
+		}
+		r.ID, r.PrevTier = known.id, known.tier
+	case ScopeActor:
+		author, err := a.author(ctx, key)
+		if err != nil {
+			return err
+		}
+		r.Actor, r.PrevTier = key, author.tier
+		r.Domain, _ = ap.Host(key)
+	case ScopeDomain:
+		r.Domain = key
+	}
+	return a.append(ctx, r)
+}
+
+// KnowsActor reports whether anything of the actor was ever admitted and the
+// actor was not deleted since: the question before an unverifiable Delete of a
+// gone actor is looked into.
+func (a *Admission) KnowsActor(ctx context.Context, uri string) (bool, error) {
+	author, err := a.author(ctx, uri)
+	return author.known && !author.gone, err
+}
+
+// ActorGone appends the Delete of an actor whose origin says that it is gone
+// (410, Tombstone): it counts as the actor's own.
+func (a *Admission) ActorGone(ctx context.Context, uri string) error {
+	host, err := ap.Host(uri)
+	if err != nil {
+		return fmt.Errorf("ingest: gone actor: %w", err)
+	}
+	return a.appendDelete(ctx, &Record{
+		Kind: KindDelete, Object: uri, Actor: uri, Domain: host, Version: a.now().UnixMilli(), Verified: VerifiedFetch,
+	})
+}
+
+func (a *Admission) append(ctx context.Context, r *Record) error {
+	if err := a.log.Append(ctx, r); err != nil {
+		if errors.Is(err, ErrRecordTooLarge) {
+			return &Refusal{Status: 413, Reason: "too_large", Message: "the post does not fit a record", Err: err}
+		}
+		return err
+	}
+	crashpoint.Hit(crashpoint.AfterAppend)
+	return nil
+}
+
+// known asks the window, then the table objects for what is older.
+func (a *Admission) known(ctx context.Context, key Hash) (objectState, bool, error) {
+	if s, ok := a.log.tail.known(key); ok {
+		return s, true, nil
+	}
+	row := a.db.Read().QueryRowContext(ctx, `SELECT hash, id, seq, owner, tier, granted, version, content, tombstone
+		FROM objects WHERE hash = $1`, key[:])
+	_, s, err := scanObject(row)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return objectState{}, false, nil
+	case err != nil:
+		return objectState{}, false, fmt.Errorf("ingest: look up object: %w", err)
+	}
+	return s, true, nil
+}
+
+// knownAuthor is what the table authors and the withdrawals say of an actor.
+type knownAuthor struct {
+	known bool
+	gone  bool
+	tier  Tier
+	asOf  int64 // of the newest withdrawal, ms
+}
+
+func (a *Admission) author(ctx context.Context, uri string) (knownAuthor, error) {
+	key := HashOf(uri)
+	k := knownAuthor{known: true}
+	err := a.db.Read().QueryRowContext(ctx, `SELECT tier, gone FROM authors WHERE hash = $1`, key[:]).Scan(&k.tier, &k.gone)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		k.known = false
+	case err != nil:
+		return k, fmt.Errorf("ingest: look up author: %w", err)
+	}
+	if w, ok := a.log.tail.withdrawn.get(withdrawalKey{ScopeActor, key}); ok {
+		k.asOf, k.gone = w.version, k.gone || w.tier == TierNone
+	}
+	return k, nil
+}
+
+// appendGone appends the Delete of an object that its origin says is gone. The
+// owner is known by hash alone, and there are no bytes to pass on.
+func (a *Admission) appendGone(ctx context.Context, row fetchRow, known objectState) error {
+	return a.append(ctx, &Record{
+		Kind: KindDelete, Object: row.uri, Owner: known.owner[:], Domain: row.host, ID: known.id, Version: a.now().UnixMilli(),
+		PrevTier: known.tier, PrevGrant: known.grant, Grant: row.grant, Giver: row.giver, Verified: VerifiedFetch,
+	})
 }

@@ -96,8 +96,17 @@ type Record struct {
 	Base      uint64       `cbor:"20,keyasint,omitempty"` // of an epoch
 	Reason    string       `cbor:"21,keyasint,omitempty"` // of a withdrawal or an epoch, for people
 	AuthorAt  int64        `cbor:"22,keyasint,omitempty"` // when Author was fetched, ms since 1970: an older snapshot cannot undo a withdrawal
+	Owner     []byte       `cbor:"23,keyasint,omitempty"` // hash of the owner's URI, where only that is known (a Delete that the origin's 410 stands for)
 
 	Seq    uint64    `cbor:"-"` // base + offset; set by the reader
 	Offset int64     `cbor:"-"` // in the partition; set by the reader
 	Time   time.Time `cbor:"-"` // when it was appended (ms); set by the reader
+}
+
+// owner is the hash of the owner's URI.
+func (r *Record) owner() Hash {
+	if len(r.Owner) == len(Hash{}) {
+		return Hash(r.Owner)
+	}
+	return HashOf(r.Actor)
 }

@@ -1,71 +1,317 @@
 package ingest
 
-import "context"
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
 
-// View says for which surface a Reader reads, and so what is hidden from it.
-type View uint8
+	"github.com/segmentio/kafka-go"
 
-// The views.
-const (
-	ViewAll    View = iota // everything; for the state cursor
-	ViewLane               // what may go to subscribed servers (tier relay, relayable grant)
-	ViewStream             // what may be shown as it happens (tier live)
+	"tributary/ingest/state"
 )
 
-// Entry is a record as every reader of the log sees it, shared by all of them:
-// its Record is never changed after it was published.
-type Entry struct{ Record *Record }
+// Tail reads the log once for all readers of the process: it drops repeats,
+// fills in what only the order of the log tells (ids, previous tiers), keeps
+// the newest records in a ring and what was withdrawn in a set, and notices when
+// the log is not the one that it was.
+type Tail struct {
+	topic   *topic
+	db      *state.DB
+	log     *slog.Logger
+	metrics *metrics
 
-// Form names a wire form that a stage encodes once per entry.
-type Form uint8
+	ring      *ring
+	blocks    *blocks
+	withdrawn *withdrawnSet
+	epochs    atomic.Pointer[epochs]
+	logStart  atomic.Int64 // first offset in the log, as last heard
+	logEnd    atomic.Int64
 
-// The forms. A stage owns its form's bytes.
-const (
-	FormFirehose Form = iota
-	FormMastodon
-	formCount
-)
+	windowMu sync.Mutex
+	window   *window // guarded by windowMu
 
-// Encoded returns the entry in form f, encoding it at the first call only.
-func (e *Entry) Encoded(f Form, encode func(*Record) []byte) []byte { panic("todo") }
+	correctionsMu sync.RWMutex
+	corrections   map[uint64]verdict // by seq; guarded by correctionsMu
 
-// Event is something about the log itself that a reader must be told.
-type Event struct {
-	Name string // EventExpired: records from From up to To were deleted before they could be read; EventRegressed: the log lost them
-	From uint64 // first seq missing
-	To   uint64 // first seq there again
+	// Owned by run.
+	next    int64  // offset to read next
+	marks   marks  // newest records read
+	ceiling uint64 // no seq at or above it was shown, by the state database's word
 }
 
-// The named events.
-const (
-	EventExpired   = "expired"
-	EventRegressed = "regressed"
-)
-
-// Batch is what one call of Next brings, in order: the events stand before the entries.
-type Batch struct {
-	Events  []Event
-	Entries []*Entry
-}
-
-// Tail reads the log once for all readers of the process.
-type Tail struct{}
+// ceilingStep is how far ahead of what was shown the ceiling is reserved: one
+// write of the state database per so many records.
+const ceilingStep = 1 << 16
 
 // Tip is the seq of the newest record read from the log, 0 when there is none.
-func (t *Tail) Tip() uint64 { panic("todo") }
+func (t *Tail) Tip() uint64 {
+	_, tip := t.ring.span()
+	return tip
+}
 
-// Reader starts at cursor: the first record that it brings is the first one
-// visible in the view with seq >= cursor. A cursor of 0 is the log's start.
-func (t *Tail) Reader(v View, cursor uint64) *Reader { panic("todo") }
+// Start is the seq of the oldest record that the log still holds.
+func (t *Tail) Start() uint64 { return t.epochs.Load().seqOf(t.logStart.Load()) }
 
-// Reader is a pull cursor. It is not safe for concurrent use and holds no queue.
-type Reader struct{}
+// run reads the log until ctx ends. Whatever fails is tried again: the broker
+// may be restarting, the state database busy.
+func (t *Tail) run(ctx context.Context) {
+	defer t.ring.close()
+	doubt := false // the connection broke: the log may be another one when it is back
+	for pause := 20 * time.Millisecond; ; {
+		err := t.step(ctx, doubt)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			doubt, pause = false, 20*time.Millisecond
+			continue
+		}
+		doubt = true
+		t.metrics.tailError()
+		t.log.Warn("log cannot be read, trying again", "err", err, "offset", t.next)
+		sleep(ctx, pause)
+		pause = min(2*pause, time.Second)
+	}
+}
 
-// Next waits until there is something to bring, and brings at most limit
-// entries. When ctx ends first it returns ctx's error and the reader stays
-// usable: hidden records may have moved Position on.
-func (r *Reader) Next(ctx context.Context, limit int) (Batch, error) { panic("todo") }
+// step brings one page of the log to the readers.
+func (t *Tail) step(ctx context.Context, doubt bool) error {
+	if doubt {
+		if err := t.verify(ctx); err != nil {
+			return err
+		}
+	}
+	p, err := t.topic.fetch(ctx, t.next, fetchMaxBytes, fetchMaxWait)
+	if errors.Is(err, kafka.OffsetOutOfRange) {
+		return t.verify(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	t.logStart.Store(p.start)
+	t.logEnd.Store(p.end)
+	return t.take(ctx, p.records)
+}
 
-// Position is the seq of the last record that the reader has passed, brought or
-// hidden: resuming at Position skips nothing. It starts as cursor-1 (0 for 0).
-func (r *Reader) Position() uint64 { panic("todo") }
+// verify compares what was read with what the log holds now, and goes on behind
+// what is still the same.
+func (t *Tail) verify(ctx context.Context) error {
+	start, end, err := t.topic.bounds(ctx)
+	if err != nil {
+		return err
+	}
+	from, same, err := t.marks.before(t.next).divergence(start, end, func(offset int64) (uint64, error) {
+		return t.probe(ctx, offset)
+	})
+	if err != nil {
+		return err
+	}
+	switch {
+	case !same || same && len(t.marks) == 0 && t.next > end:
+		return t.regress(ctx, min(from, end), epochRegressed)
+	case t.next < start:
+		t.metrics.event(EventExpired)
+		t.log.Error("records expired before they were read", "from_offset", t.next, "to_offset", start)
+		t.next = start
+	}
+	t.logStart.Store(start)
+	t.logEnd.Store(end)
+	return nil
+}
+
+// probe returns the fingerprint of the record at offset, 0 when it is not there.
+func (t *Tail) probe(ctx context.Context, offset int64) (uint64, error) {
+	p, err := t.topic.fetch(ctx, offset, 1, 100*time.Millisecond)
+	if errors.Is(err, kafka.OffsetOutOfRange) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range p.records {
+		if r.offset == offset {
+			return fingerprintOf(r.value, r.time), nil
+		}
+	}
+	return 0, nil
+}
+
+// regress goes on at offset from, whose records get seqs that were never shown.
+//
+// Crash before the transaction: the next start finds the same divergence.
+// Crash after it: the next start finds the new epoch, and the end of the log
+// below the ceiling, and raises the base once more; seqs are skipped, none is
+// shown twice.
+func (t *Tail) regress(ctx context.Context, from int64, reason string) error {
+	raised := t.epochs.Load().raised(from, t.ceiling, reason)
+	ceiling := t.ceiling + ceilingStep
+	err := t.db.Write(ctx, raised.install(ctx, ceiling))
+	if err != nil {
+		return err
+	}
+	t.log.Error("log regressed: records that were read are gone", "from_offset", from, "first_seq", t.ceiling, "reason", reason)
+	t.metrics.event(EventRegressed)
+	first := t.ceiling
+	t.epochs.Store(&raised)
+	t.blocks.purge()
+	t.marks = t.marks.before(from)
+	t.next, t.ceiling = from, ceiling
+	return t.announce(ctx, first, reason)
+}
+
+// announce appends the epoch record, so that the base can be had from the log alone.
+func (t *Tail) announce(ctx context.Context, first uint64, reason string) error {
+	newest := (*t.epochs.Load())[len(*t.epochs.Load())-1]
+	value, err := Encode(&Record{Kind: KindEpoch, Base: newest.base, Version: int64(first), Reason: reason})
+	if err != nil {
+		return err
+	}
+	_, err = t.topic.produce(ctx, [][]byte{value}, time.Now())
+	return err
+}
+
+// take turns stored records into entries and publishes them.
+func (t *Tail) take(ctx context.Context, records []fetched) error {
+	if len(records) == 0 {
+		return nil
+	}
+	e := *t.epochs.Load()
+	if err := t.reserve(ctx, e.seqOf(records[len(records)-1].offset)); err != nil {
+		return err
+	}
+	entries := make([]*Entry, 0, len(records))
+	for _, f := range records {
+		if f.offset < t.next {
+			continue
+		}
+		entry, err := newEntry(f, e.seqOf(f.offset))
+		if err != nil {
+			t.log.Warn("record cannot be read", "offset", f.offset, "err", err)
+		}
+		t.judge(entry)
+		t.metrics.record(entry)
+		entries = append(entries, entry)
+		t.next = f.offset + 1
+	}
+	t.marks = t.marks.add(entries)
+	t.ring.publish(entries)
+	return nil
+}
+
+// reserve raises the ceiling above seq before anything of it is shown.
+//
+// Crash after the write: the next start finds the end of the log below the
+// ceiling and gives the next record a seq from the ceiling on.
+func (t *Tail) reserve(ctx context.Context, seq uint64) error {
+	if seq < t.ceiling {
+		return nil
+	}
+	ceiling := seq + 1 + ceilingStep
+	if err := t.db.Write(ctx, saveCeiling(ctx, ceiling)); err != nil {
+		return err
+	}
+	t.ceiling = ceiling
+	return nil
+}
+
+// judge asks the window what the record means and folds it in.
+func (t *Tail) judge(e *Entry) {
+	r := e.Record
+	switch {
+	case e.dropped:
+	case r.Kind.aboutObject():
+		t.judgeObject(e)
+	case r.Kind == KindWithdraw:
+		w := withdrawal{tier: r.Tier, seq: r.Seq, version: r.Version}
+		if !t.withdrawn.add(withdrawalKey{r.Scope, HashOf(r.Object)}, w) {
+			t.correct(e, verdict{dropped: true, kind: r.Kind})
+		}
+	}
+}
+
+func (t *Tail) judgeObject(e *Entry) {
+	r := e.Record
+	seen := face(r)
+	r.Tier = t.withdrawn.cap(r)
+	v := t.foldIn(r)
+	if v != seen {
+		t.correct(e, v)
+	}
+	v.applyTo(r)
+	if v.dropped {
+		return
+	}
+	k := withdrawalKey{ScopeObject, HashOf(r.Object)}
+	if r.isActor() {
+		k.scope = ScopeActor
+	}
+	switch {
+	case r.Kind == KindDelete:
+		t.withdrawn.add(k, withdrawal{TierNone, r.Seq, r.Time.UnixMilli()})
+	case r.Kind == KindUpdate && r.Tier < r.PrevTier && !r.isActor():
+		t.withdrawn.add(k, withdrawal{r.Tier, r.Seq, r.Time.UnixMilli()})
+	}
+}
+
+func (t *Tail) foldIn(r *Record) verdict {
+	key := HashOf(r.Object)
+	t.windowMu.Lock()
+	defer t.windowMu.Unlock()
+	if owner := t.window.get(r.owner()); owner != nil && owner.tombstone && r.Kind != KindDelete {
+		return verdict{dropped: true, kind: r.Kind} // its author is gone
+	}
+	next, v := fold(t.window.get(key), r)
+	if !v.dropped {
+		t.window.put(key, next)
+	}
+	return v
+}
+
+// correct remembers a verdict for cold readers, and for the state database.
+func (t *Tail) correct(e *Entry, v verdict) {
+	e.dropped, e.corrected = v.dropped, &v
+	t.correctionsMu.Lock()
+	defer t.correctionsMu.Unlock()
+	t.corrections[e.Record.Seq] = v
+}
+
+// recall applies what the window said of a record when it was read hot.
+func (t *Tail) recall(e *Entry) {
+	if e.dropped {
+		return
+	}
+	t.correctionsMu.RLock()
+	v, ok := t.corrections[e.Record.Seq]
+	t.correctionsMu.RUnlock()
+	if !ok {
+		v = face(e.Record)
+	}
+	e.dropped = v.dropped
+	v.applyTo(e.Record)
+}
+
+// known returns what the window holds of an object.
+func (t *Tail) known(key Hash) (objectState, bool) {
+	t.windowMu.Lock()
+	defer t.windowMu.Unlock()
+	if s := t.window.get(key); s != nil {
+		return *s, true
+	}
+	return objectState{}, false
+}
+
+// forgetExpired drops what stands only for records that the log no longer holds.
+func (t *Tail) forgetExpired() {
+	start := t.Start()
+	t.withdrawn.forget(start)
+	t.correctionsMu.Lock()
+	defer t.correctionsMu.Unlock()
+	for seq := range t.corrections {
+		if seq < start {
+			delete(t.corrections, seq)
+		}
+	}
+}

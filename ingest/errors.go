@@ -1,0 +1,12 @@
+package ingest
+
+import "errors"
+
+// What callers tell apart.
+var (
+	ErrRecordTooLarge = errors.New("record too large")
+	ErrCodecVersion   = errors.New("record format not known to this program")
+	ErrUnavailable    = errors.New("the log cannot take records now")
+	ErrPartitions     = errors.New("the topic must have exactly one partition")
+	ErrClosed         = errors.New("log closed")
+)
