@@ -22,7 +22,7 @@ func (s steady) Connect(ctx context.Context) (driver.Conn, error) {
 		_ = c.Close()
 		return nil, errors.New("state: the SQLite driver has lost a method that Write needs")
 	}
-	return &steadyConn{conn}, nil
+	return &steadyConn{fullConn: conn, kept: make(map[string]fullStmt, keptMax)}, nil
 }
 
 // fullConn is what database/sql looks for in a connection and the SQLite driver has.
@@ -36,14 +36,56 @@ type fullConn interface {
 	driver.Validator
 }
 
-type steadyConn struct{ fullConn }
+// steadyConn also keeps the statements that Exec ran: preparing one costs more than running it.
+type steadyConn struct {
+	fullConn
+	kept map[string]fullStmt // by SQL text; used like the connection by one goroutine at a time
+}
+
+const (
+	keptMax      = 64   // statements
+	keptBytesMax = 2048 // of one statement's text: migrations run once
+)
 
 func (c *steadyConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	return c.fullConn.BeginTx(context.WithoutCancel(ctx), opts)
 }
 
 func (c *steadyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	return c.fullConn.ExecContext(context.WithoutCancel(ctx), query, args)
+	ctx = context.WithoutCancel(ctx)
+	stmt, ok := c.kept[query]
+	if !ok {
+		if len(query) > keptBytesMax {
+			return c.fullConn.ExecContext(ctx, query, args)
+		}
+		var err error
+		if stmt, err = c.prepare(ctx, query); err != nil {
+			return nil, err
+		}
+		c.keep(query, stmt)
+	}
+	return stmt.ExecContext(ctx, args)
+}
+
+// keep remembers a statement, in the place of any other when there are too many.
+func (c *steadyConn) keep(query string, stmt fullStmt) {
+	if len(c.kept) >= keptMax {
+		for old, s := range c.kept {
+			_ = s.Close()
+			delete(c.kept, old)
+			break
+		}
+	}
+	c.kept[query] = stmt
+}
+
+// Close also closes the kept statements: SQLite keeps the file open for those that are left.
+func (c *steadyConn) Close() error {
+	for _, s := range c.kept {
+		_ = s.Close()
+	}
+	clear(c.kept)
+	return c.fullConn.Close()
 }
 
 func (c *steadyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -51,7 +93,15 @@ func (c *steadyConn) QueryContext(ctx context.Context, query string, args []driv
 }
 
 func (c *steadyConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	s, err := c.fullConn.PrepareContext(context.WithoutCancel(ctx), query)
+	stmt, err := c.prepare(context.WithoutCancel(ctx), query)
+	if err != nil {
+		return nil, err
+	}
+	return &steadyStmt{stmt}, nil
+}
+
+func (c *steadyConn) prepare(ctx context.Context, query string) (fullStmt, error) {
+	s, err := c.fullConn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +110,7 @@ func (c *steadyConn) PrepareContext(ctx context.Context, query string) (driver.S
 		_ = s.Close()
 		return nil, errors.New("state: the SQLite driver has lost a method that Write needs")
 	}
-	return &steadyStmt{stmt}, nil
+	return stmt, nil
 }
 
 type fullStmt interface {
