@@ -1,0 +1,36 @@
+// Package e2e tests the program as its users meet it: the built binary, started
+// with `serve`, between servers that talk to it over HTTP and readers on its
+// WebSocket. Nothing is imported from the stages; what is asserted is the wire.
+//
+// Two worlds stand around it. Fedify, from npm, is a server software that nobody
+// here wrote (fedify/, one process per server); what it says about a signature
+// counts. relay/simulator makes the many servers that a load needs.
+//
+//	make e2e                                        all of it
+//	go test -tags e2e ./cmd/internal/e2e -run Kills -seed 7 -rounds 40
+//
+// The tests need Linux (they find child processes in /proc), Go, and npm with a
+// Node.js of any version: the one that Fedify needs comes with its packages,
+// which are installed at the first run.
+//
+// # What is tested
+//
+//   - TestFedify: subscribe, post, edit, delete, consent, boost, leave, and all of
+//     it again after kill -9.
+//   - TestKills (I1, I2, I7): posts at a steady rate while broker, serve or both are
+//     killed, at random moments and at each named crash point. What was
+//     acknowledged reaches every subscriber and the firehose; there once, in
+//     order. The seed is printed.
+//   - TestPeersWithoutRelay: the two worlds against each other, so that a
+//     failure of the above is the product's.
+//
+// # Files
+//
+//	program_test.go   build the binary, start, wait, kill, restart
+//	process_test.go   children that never outlive the test
+//	firehose_test.go  a reader that resumes from where it was
+//	peer_test.go      a Fedify server and its control port
+//	load_test.go      senders and subscribers of TestKills
+//	fedify/           the Fedify server itself: one file for its actors and inbox, one
+	                  for its control port, one each for state, signatures, HTTP
+package e2e
