@@ -31,6 +31,6 @@
 //	firehose_test.go  a reader that resumes from where it was
 //	peer_test.go      a Fedify server and its control port
 //	load_test.go      senders and subscribers of TestKills
-//	fedify/           the Fedify server itself: one file for its actors and inbox, one
-	                  for its control port, one each for state, signatures, HTTP
+//	fedify/           the Fedify server: peer.mjs starts it, federation.mjs is its
+//	                  actors and inbox, control.mjs what a test tells it to do
 package e2e
