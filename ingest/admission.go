@@ -159,7 +159,7 @@ func (a *Admission) postRecord(p *ap.Post, author *ap.Author, fetched time.Time)
 	host, _ := ap.Host(p.URI)
 	return &Record{
 		Object: p.URI, Actor: author.URI, Domain: host, Author: &snapshot,
-		Version: max(version.UnixMilli(), 1), Content: postHash(p), Tier: tierOf(p, author),
+		Version: max(version.UnixMilli(), 1), Content: p.Hash(), Tier: tierOf(p, author),
 		Post: p, AuthorAt: fetched.UnixMilli(),
 	}
 }

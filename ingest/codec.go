@@ -64,7 +64,7 @@ func Decode(value []byte) (*Record, error) {
 func (r *Record) toUTC() {
 	utc := func(t *time.Time) {
 		if !t.IsZero() {
-			*t = t.UTC()
+			*t = t.UTC().Round(time.Microsecond) // they travel as floating-point seconds
 		}
 	}
 	if p := r.Post; p != nil {

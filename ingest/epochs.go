@@ -56,9 +56,8 @@ func (e epoch) firstSeq() uint64 { return e.base + uint64(e.start) }
 // lostBetween returns the event for a reader that goes from seq from to seq to
 // across the start of an epoch that stands for lost records.
 func (e epochs) lostBetween(from, to uint64) (Event, bool) {
-	for i := len(e) - 1; i > 0; i-- {
-		first := e[i].firstSeq()
-		if first <= to && first > from && e[i].reason == epochRegressed {
+	for _, x := range e {
+		if x.reason == epochRegressed && from > 0 && from < x.firstSeq() && x.firstSeq() <= to {
 			return Event{Name: EventRegressed, From: from, To: to}, true
 		}
 	}

@@ -263,7 +263,7 @@ func (q *FetchQueue) fetch(ctx context.Context, row fetchRow) error {
 	if err != nil {
 		return err
 	}
-	obj, err := parseObject(raw)
+	obj, err := ap.ParseObject(raw)
 	if err != nil {
 		return err
 	}

@@ -115,17 +115,19 @@ func (r *Reader) Release() { clear(r.buf) }
 // fill reads the next entries, hidden ones too, into buf and moves the cursor.
 func (r *Reader) fill(ctx context.Context, limit int) (events []Event, news <-chan struct{}, closed bool, err error) {
 	var hot bool
+	from := r.cursor
 	r.buf, hot, news, closed = r.tail.ring.read(r.buf[:0], r.cursor, limit)
 	if !hot {
 		if events, err = r.fillCold(ctx, limit); err != nil {
 			return nil, news, closed, err
 		}
 	}
+	to := r.cursor
 	if n := len(r.buf); n > 0 {
-		if e, lost := r.tail.epochs.Load().lostBetween(r.cursor, r.buf[0].Record.Seq); lost && len(events) == 0 {
-			events = append(events, e)
-		}
-		r.cursor = r.buf[n-1].Record.Seq + 1
+		to, r.cursor = r.buf[0].Record.Seq, r.buf[n-1].Record.Seq+1
+	}
+	if e, lost := r.tail.epochs.Load().lostBetween(from, to); lost && len(events) == 0 {
+		events = append(events, e)
 	}
 	return events, news, closed, nil
 }

@@ -146,15 +146,15 @@ func (t *Tail) probe(ctx context.Context, offset int64) (uint64, error) {
 // below the ceiling, and raises the base once more; seqs are skipped, none is
 // shown twice.
 func (t *Tail) regress(ctx context.Context, from int64, reason string) error {
-	raised := t.epochs.Load().raised(from, t.ceiling, reason)
-	ceiling := t.ceiling + ceilingStep
+	first := t.ceiling + 1 // one seq is left out, so that a reader at the old tip is told from one that is past the gap
+	raised := t.epochs.Load().raised(from, first, reason)
+	ceiling := first + ceilingStep
 	err := t.db.Write(ctx, raised.install(ctx, ceiling))
 	if err != nil {
 		return err
 	}
-	t.log.Error("log regressed: records that were read are gone", "from_offset", from, "first_seq", t.ceiling, "reason", reason)
+	t.log.Error("log regressed: records that were read are gone", "from_offset", from, "first_seq", first, "reason", reason)
 	t.metrics.event(EventRegressed)
-	first := t.ceiling
 	t.epochs.Store(&raised)
 	t.blocks.purge()
 	t.marks = t.marks.before(from)

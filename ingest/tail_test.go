@@ -16,6 +16,7 @@ type seen struct {
 	Kind      ingest.Kind
 	ID        uint64
 	Object    string
+	Actor     string
 	Tier      ingest.Tier
 	PrevTier  ingest.Tier
 	PrevGrant ingest.Grant
@@ -38,7 +39,7 @@ func readAll(t testing.TB, tail *ingest.Tail, v ingest.View, cursor uint64) (all
 		events = append(events, batch.Events...)
 		for _, e := range batch.Entries {
 			r := e.Record
-			all = append(all, seen{r.Seq, r.Kind, r.ID, r.Object, r.Tier, r.PrevTier, r.PrevGrant})
+			all = append(all, seen{r.Seq, r.Kind, r.ID, r.Object, r.Actor, r.Tier, r.PrevTier, r.PrevGrant})
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tributary/ingest"
 )
@@ -94,6 +96,11 @@ func (b *Broker) Produce(values ...[]byte) {
 	for i, v := range values {
 		records[i] = kafka.Record{Time: time.Now(), Value: kafka.NewBytes(v)}
 	}
+	b.produce(records)
+}
+
+func (b *Broker) produce(records []kafka.Record) {
+	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	res, err := b.Client().Produce(ctx, &kafka.ProduceRequest{
@@ -101,5 +108,89 @@ func (b *Broker) Produce(values ...[]byte) {
 	})
 	if err != nil || res.Error != nil {
 		b.t.Fatalf("produce: %v %v", err, res)
+	}
+}
+
+// CreateTopic makes the topic, on a broker that forgot it.
+func (b *Broker) CreateTopic() {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err := b.Client().CreateTopics(ctx, &kafka.CreateTopicsRequest{
+		Topics: []kafka.TopicConfig{{Topic: "posts", NumPartitions: 1, ReplicationFactor: 1}},
+	})
+	if err != nil {
+		b.t.Fatalf("create topic: %v", err)
+	}
+}
+
+// Stored is a record as it lies in the log: its time is part of what it is.
+type Stored struct {
+	Time  time.Time
+	Value []byte
+}
+
+// Records gives stored values a time.
+func Records(values ...[]byte) []Stored {
+	all := make([]Stored, len(values))
+	for i, v := range values {
+		all[i] = Stored{Time: time.UnixMilli(1_790_000_000_000 + int64(i)), Value: v}
+	}
+	return all
+}
+
+// Values are the bytes of stored records.
+func Values(stored []Stored) (values [][]byte) {
+	for _, s := range stored {
+		values = append(values, s.Value)
+	}
+	return values
+}
+
+// Prefix gives values the times of old as far as they are the same, and new ones after it.
+func Prefix(old []Stored, values [][]byte) []Stored {
+	all := Records(values...)
+	for i := range all {
+		if i >= len(old) || string(old[i].Value) != string(values[i]) {
+			all[i].Time = time.UnixMilli(1_795_000_000_000 + int64(i))
+		}
+	}
+	return all
+}
+
+// ProduceRecords appends stored records with their own times.
+func (b *Broker) ProduceRecords(stored []Stored) {
+	b.t.Helper()
+	if len(stored) == 0 {
+		return
+	}
+	records := make([]kafka.Record, len(stored))
+	for i, s := range stored {
+		records[i] = kafka.Record{Time: s.Time, Value: kafka.NewBytes(s.Value)}
+	}
+	b.produce(records)
+}
+
+// DeleteRecords expires everything below offset.
+func (b *Broker) DeleteRecords(offset int64) {
+	b.t.Helper()
+	req := kmsg.NewDeleteRecordsRequest()
+	req.TimeoutMillis = 5000
+	topic := kmsg.NewDeleteRecordsRequestTopic()
+	topic.Topic = "posts"
+	part := kmsg.NewDeleteRecordsRequestTopicPartition()
+	part.Offset = offset
+	topic.Partitions = append(topic.Partitions, part)
+	req.Topics = append(req.Topics, topic)
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.addr))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	res, err := req.RequestWith(ctx, client)
+	if err != nil || res.Topics[0].Partitions[0].ErrorCode != 0 {
+		b.t.Fatalf("delete records: %v %+v", err, res)
 	}
 }

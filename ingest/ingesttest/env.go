@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -216,4 +217,21 @@ func (o *Origin) missing(uri string) error {
 		return fmt.Errorf("test origin: %s: %w", uri, remote.ErrGone)
 	}
 	return fmt.Errorf("test origin: %s: %w", uri, remote.ErrTemporary)
+}
+
+// CopyState copies the state database of dir to a new directory, as a kill at
+// this moment would leave it.
+func CopyState(t testing.TB, dir string) string {
+	t.Helper()
+	to := t.TempDir()
+	for _, name := range []string{"state.db", "state.db-wal"} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(to, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
 }

@@ -1,0 +1,84 @@
+// Package ingest brings public posts into one log and lets everything else read
+// it: admission, the log itself, and the fold over it that the state database
+// holds.
+//
+// It does not authenticate requests (ingest/signature, relay), parse documents
+// (ingest/ap), talk to strangers (ingest/remote) or render anything. Nothing
+// outside it appends to the log or writes the tables objects, authors,
+// withdrawn, corrections, marks, epochs, cursors and fetches.
+//
+//	record.go codec.go        what a record says, and its bytes
+//	kafka.go appender.go      the one partition; batches by what waits
+//	fold.go window.go         what a record means, given what came before it
+//	tail.go ring.go block.go  one reading of the log for all readers, hot and cold
+//	reader.go withdrawn.go    a pull cursor with a view; what is hidden since
+//	epochs.go marks.go open.go   seqs that never go back; is it still the same log?
+//	statecursor.go            the fold, written to the state database
+//	admission.go consent.go   what may enter, how far it may travel
+//	fetchqueue.go             what its origin must give first
+//
+// # Codec
+//
+// A record's value is a version byte and a CBOR map with numbered keys. A reader
+// ignores keys that it does not know, counts and skips kinds that it does not
+// know, and counts and skips a version that it does not know. A number is never
+// used again for something else. testdata/record_v1_*.golden holds what the first
+// release wrote; every later one must read it.
+//
+// # Seqs
+//
+// The log is one topic with one partition: one order for every consumer on every
+// node. seq = base + offset; the base is raised whenever a seq could otherwise be
+// shown twice, so seqs increase but are not dense. What was shown is bounded by
+// the ceiling, which the state database holds before anything up to it is shown.
+//
+// # Exactly once
+//
+// The producer may repeat: a lost acknowledgement is tried again, a killed
+// sender tries again, two nodes admit the same post at once. Readers still see
+// each thing once, because every reader reads through Tail and Tail folds the
+// log's order: what says again, for the same object, what the newest records
+// said is dropped (fold.go holds the rules). The window that it folds with is a
+// function of the log alone. It is rebuilt at start from the newest rows of
+// objects, which are the same fold, and cold readers apply the corrections that
+// were kept for the few records whose own bytes do not tell what the window said
+// of them.
+//
+// The crash cases, and where the code says them again:
+//
+//   - before the append is acknowledged (appender.go): the sender has no answer
+//     and comes again. If the record is in the log all the same, the second one
+//     is a repeat.
+//   - after the append, before the answer (crashpoint after-append): the record
+//     is in the log; the sender's repeat finds the object known and gets 202.
+//   - after a fetch row is committed, before the answer (after-fetch-row): the
+//     row is worked off after the restart; the sender's repeat finds the row.
+//   - after a fetched object was appended, before its row is removed: it is
+//     fetched again, and found known.
+//   - before the state transaction (before-state): none of the batch is in the
+//     database and the cursor stands before it. The restart reads the batch
+//     again with the window as it was and comes to the same verdicts.
+//   - after the state transaction: objects, authors, withdrawals, corrections,
+//     marks and the cursor are there together.
+//   - records were shown, and the process died before the state transaction:
+//     they are in the log under the same offsets and the same base, so they
+//     keep their seqs; what is appended from then on gets seqs above the ceiling
+//     (open.go, epochStopped).
+//   - the log lost records that were shown (torn tail, emptied, replaced, or
+//     shortened and grown again): the marks tell where it differs; what stands
+//     from there on gets seqs above the ceiling, and readers that cross the place
+//     are told (EventRegressed).
+//   - a lane's position is saved after its deliveries were answered
+//     (before-position): a crash in between repeats deliveries, and receivers
+//     know the id.
+//
+// # Invariants
+//
+//   - I2: a cursor never runs ahead of the data. Resuming at Reader.Position or
+//     at any seq seen skips nothing.
+//   - I5: what was withdrawn is hidden from streams and lanes at once, hot and
+//     cold; the record that withdraws it is shown in its place.
+//   - I7: a record appended any number of times changes no row and is shown once.
+//   - A tombstone beats every later create, fetch and upgrade of its owner; an
+//     older version never replaces a newer one; no clock but ours decides.
+package ingest
