@@ -63,6 +63,7 @@ type Media struct {
 	Height      int     `cbor:"7,keyasint,omitempty"`
 	FocusX      float64 `cbor:"8,keyasint,omitempty"` // −1 … 1
 	FocusY      float64 `cbor:"9,keyasint,omitempty"`
+	Preview     string  `cbor:"10,keyasint,omitempty"` // still picture of a video, cover of an audio file
 }
 
 // Emoji is a custom emoji.

@@ -1,0 +1,440 @@
+package ap
+
+import (
+	"bytes"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/html"
+)
+
+// Sanitise returns HTML that may be shown: Mastodon's elements and classes,
+// headings as bold paragraphs, links of Mastodon's schemes with
+// rel="nofollow noopener noreferrer", every element closed, at most 128 KiB.
+// What it returns it leaves unchanged.
+//
+// Two passes make it: rewriter does what Mastodon does, and the policy of
+// bluemonday has the last word, so that a mistake in the first can lose markup
+// but not let any through.
+func Sanitise(s string) string {
+	out, _, _ := rewrite(s, maxHTMLOut)
+	return out
+}
+
+// PlainText returns the text of HTML: entities decoded, white space collapsed,
+// one line feed for <br>, two between paragraphs. Mastodon's "invisible" parts
+// of links (the scheme, the end of a long path) are kept, so that a link reads
+// as it is.
+func PlainText(s string) string {
+	_, text, _ := rewrite(s, 0)
+	return text
+}
+
+// anchor is a link of sanitised HTML.
+type anchor struct {
+	href string // http or https, cleaned
+	tag  bool   // marked as a mention or a hashtag
+}
+
+// rewrite sanitises s to at most limit bytes of HTML (none when limit is 0), and
+// brings its text and links.
+func rewrite(s string, limit int) (out, text string, anchors []anchor) {
+	if len(s) > maxHTML {
+		s = string(cut([]byte(s[:maxHTML+utf8.UTFMax]), maxHTML))
+	}
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	r := rewriter{limit: limit, full: limit == 0}
+	if limit > 0 {
+		r.html = make([]byte, 0, min(limit, len(s)+len(s)/4+64))
+	}
+	if strings.ContainsAny(s, "<&") {
+		r.run(s)
+	} else {
+		r.characters([]byte(s))
+	}
+	r.closeTo(0)
+	if limit > 0 {
+		out = strings.TrimSpace(policy.Sanitize(string(r.html)))
+	}
+	return out, r.text.String(), r.anchors
+}
+
+// role is what the rewriter does with an element.
+type role uint8
+
+const (
+	roleUnknown role = iota // its tags are dropped, its text is kept
+	roleInline
+	roleBlock
+	roleHeading // a bold paragraph, as Mastodon makes it
+	roleItem    // li
+	roleBreak   // br
+	roleDivider // dropped like an unknown one, but what was on two lines stays there
+	roleSpace   // a cell: dropped, and a space between
+	roleSkip    // dropped with all that it holds
+)
+
+var roles = map[string]role{
+	"a": roleInline, "span": roleInline, "del": roleInline, "s": roleInline, "code": roleInline, "em": roleInline,
+	"strong": roleInline, "b": roleInline, "i": roleInline, "u": roleInline,
+	"ruby": roleInline, "rt": roleInline, "rp": roleInline,
+	"p": roleBlock, "pre": roleBlock, "blockquote": roleBlock, "ul": roleBlock, "ol": roleBlock,
+	"li": roleItem, "br": roleBreak,
+	"h1": roleHeading, "h2": roleHeading, "h3": roleHeading, "h4": roleHeading, "h5": roleHeading, "h6": roleHeading,
+	"div": roleDivider, "hr": roleDivider, "section": roleDivider, "article": roleDivider, "aside": roleDivider,
+	"header": roleDivider, "footer": roleDivider, "main": roleDivider, "nav": roleDivider, "figure": roleDivider,
+	"figcaption": roleDivider, "table": roleDivider, "tr": roleDivider, "caption": roleDivider, "dl": roleDivider,
+	"dt": roleDivider, "dd": roleDivider, "details": roleDivider, "summary": roleDivider, "address": roleDivider,
+	"center": roleDivider, "td": roleSpace, "th": roleSpace,
+	"script": roleSkip, "style": roleSkip, "title": roleSkip, "textarea": roleSkip, "iframe": roleSkip,
+	"noembed": roleSkip, "noframes": roleSkip, "noscript": roleSkip, "object": roleSkip, "template": roleSkip,
+	"svg": roleSkip, "select": roleSkip, "audio": roleSkip, "video": roleSkip, "canvas": roleSkip,
+}
+
+// element is an open element of the output.
+type element struct {
+	name   string // as written
+	source string // the end tag that closes it; "" when only its parent does
+}
+
+// rewriter turns HTML into the HTML that we show, in one pass over its tokens.
+// Its cost is linear: elements are found on a stack of bounded height.
+type rewriter struct {
+	html    []byte
+	limit   int
+	full    bool // limit reached: html is finished, text goes on
+	text    plainText
+	anchors []anchor
+
+	open  [maxNesting]element
+	depth int
+
+	inline  bool // there is something on the current line
+	divided bool // a divider came after it: a break before what follows
+
+	skipped string // element whose content is skipped
+	nested  int    // how many of that name are open
+
+	tag []byte // scratch
+}
+
+func (r *rewriter) run(s string) {
+	z := html.NewTokenizer(strings.NewReader(s))
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			return
+		case html.TextToken:
+			if r.skipped == "" {
+				r.characters(z.Text())
+			}
+		case html.StartTagToken:
+			r.start(z, false)
+		case html.SelfClosingTagToken:
+			r.start(z, true)
+		case html.EndTagToken:
+			name, _ := z.TagName()
+			r.end(string(name))
+		}
+	}
+}
+
+func (r *rewriter) start(z *html.Tokenizer, selfClosing bool) {
+	b, hasAttributes := z.TagName()
+	name := string(b)
+	if r.skipped != "" {
+		if name == r.skipped && !selfClosing {
+			r.nested++
+		}
+		return
+	}
+	switch roles[name] {
+	case roleInline:
+		r.startInline(name, z, hasAttributes)
+	case roleBlock:
+		r.startBlock(name, name, attributes(z, hasAttributes))
+	case roleItem:
+		r.closeItem()
+		r.startBlock(name, name, attributes(z, hasAttributes))
+	case roleHeading:
+		if r.depth+2 <= maxNesting {
+			r.startBlock("p", name, tagAttributes{})
+			r.push("strong", "", tagAttributes{})
+		}
+	case roleBreak:
+		r.emit("<br>")
+		r.inline, r.divided = false, false
+		r.text.lineBreak()
+	case roleDivider:
+		r.divide()
+	case roleSpace:
+		r.characters([]byte{' '})
+	case roleSkip:
+		if !selfClosing {
+			r.skipped, r.nested = name, 1
+		}
+	}
+}
+
+func (r *rewriter) startInline(name string, z *html.Tokenizer, hasAttributes bool) {
+	a := attributes(z, hasAttributes)
+	if name == "a" {
+		r.end("a") // links do not nest
+		if a.href = cleanHref(a.href); a.href == "" {
+			return
+		}
+		if len(r.anchors) < 4*maxLinks {
+			if u := cleanURI(a.href); u != "" {
+				r.anchors = append(r.anchors, anchor{href: u, tag: a.marked})
+			}
+		}
+	}
+	r.breakLine()
+	r.push(name, name, a)
+}
+
+func (r *rewriter) startBlock(name, source string, a tagAttributes) {
+	if name != "li" {
+		r.endParagraph()
+	}
+	r.block(name == "li")
+	r.push(name, source, a)
+	if name == "pre" {
+		r.text.pre++
+	}
+}
+
+// end closes the innermost element that the end tag belongs to, and what is
+// open in it.
+func (r *rewriter) end(name string) {
+	if r.skipped != "" {
+		if name == r.skipped {
+			if r.nested--; r.nested == 0 {
+				r.skipped = ""
+			}
+		}
+		return
+	}
+	switch roles[name] {
+	case roleDivider:
+		r.divide()
+		return
+	case roleSpace:
+		r.characters([]byte{' '})
+		return
+	case roleBreak: // "</br>" is a break to browsers
+		r.emit("<br>")
+		r.inline, r.divided = false, false
+		r.text.lineBreak()
+		return
+	}
+	for i := r.depth - 1; i >= 0; i-- {
+		if r.open[i].source == name {
+			r.closeTo(i)
+			return
+		}
+	}
+}
+
+// endParagraph closes an open p: blocks do not stand in paragraphs.
+func (r *rewriter) endParagraph() {
+	for i := r.depth - 1; i >= 0; i-- {
+		if r.open[i].name == "p" {
+			r.closeTo(i)
+			return
+		}
+	}
+}
+
+// closeItem closes an open li of the same list.
+func (r *rewriter) closeItem() {
+	for i := r.depth - 1; i >= 0; i-- {
+		switch r.open[i].name {
+		case "li":
+			r.closeTo(i)
+			return
+		case "ul", "ol":
+			return
+		}
+	}
+}
+
+func (r *rewriter) push(name, source string, a tagAttributes) {
+	if r.depth == maxNesting {
+		return
+	}
+	if !r.full {
+		r.tag = a.append(append(append(r.tag[:0], '<'), name...), name)
+		r.emit(string(append(r.tag, '>')))
+	}
+	r.open[r.depth] = element{name: name, source: source}
+	r.depth++
+}
+
+// closeTo closes the open elements down to depth.
+func (r *rewriter) closeTo(depth int) {
+	for r.depth > depth {
+		name := r.open[r.depth-1].name
+		if !r.full {
+			r.tag = append(append(append(r.tag[:0], "</"...), name...), '>')
+			r.emit(string(r.tag))
+		}
+		r.depth--
+		switch roles[name] {
+		case roleBlock:
+			r.block(false)
+			if name == "pre" {
+				r.text.pre--
+			}
+		case roleItem:
+			r.block(true)
+		}
+	}
+}
+
+// block marks that a new line begins, in the text after an empty one unless it
+// is an item of a list.
+func (r *rewriter) block(item bool) {
+	r.inline, r.divided = false, false
+	if item {
+		r.text.item()
+	} else {
+		r.text.paragraph()
+	}
+}
+
+func (r *rewriter) divide() {
+	r.divided = r.inline
+	r.text.item()
+}
+
+func (r *rewriter) breakLine() {
+	if r.divided {
+		r.emit("<br>")
+		r.divided = false
+	}
+	r.inline = true
+}
+
+// emit writes markup as a whole, or ends the HTML: then all that is open is
+// closed at once.
+func (r *rewriter) emit(markup string) {
+	if r.full {
+		return
+	}
+	if len(r.html)+len(markup) > r.room() {
+		r.finish()
+		return
+	}
+	r.html = append(r.html, markup...)
+}
+
+// room is how long the HTML may become with space left to close what is open.
+func (r *rewriter) room() int {
+	return r.limit - (r.depth+1)*len("</blockquote>")
+}
+
+func (r *rewriter) finish() {
+	r.full = true
+	for i := r.depth - 1; i >= 0; i-- {
+		r.html = append(append(append(r.html, "</"...), r.open[i].name...), '>')
+	}
+}
+
+// characters writes text.
+func (r *rewriter) characters(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	if (r.divided || !r.inline) && len(bytes.TrimSpace(b)) > 0 {
+		r.breakLine()
+	}
+	r.text.write(b)
+	if !r.full {
+		var fits bool
+		if r.html, fits = appendEscaped(r.html, b, r.room()); !fits {
+			r.finish()
+		}
+	}
+}
+
+// appendEscaped appends text as package html escapes it, without control
+// characters. It stops before limit, at the start of a character.
+func appendEscaped(dst, b []byte, limit int) (_ []byte, fits bool) {
+	for i := 0; i < len(b); {
+		c := b[i]
+		var esc string
+		switch {
+		case c == '&':
+			esc = "&amp;"
+		case c == '\'':
+			esc = "&#39;"
+		case c == '<':
+			esc = "&lt;"
+		case c == '>':
+			esc = "&gt;"
+		case c == '"':
+			esc = "&#34;"
+		case c == '\r':
+			esc = "\n"
+		case c < ' ' && c != '\n' && c != '\t' || c == 0x7f:
+			i++
+			continue
+		default:
+			size := 1
+			if c >= utf8.RuneSelf {
+				_, size = utf8.DecodeRune(b[i:])
+			}
+			if len(dst)+size > limit {
+				return dst, false
+			}
+			dst = append(dst, b[i:i+size]...)
+			i += size
+			continue
+		}
+		if len(dst)+len(esc) > limit {
+			return dst, false
+		}
+		dst = append(dst, esc...)
+		i++
+	}
+	return dst, true
+}
+
+// linkSchemes are the schemes that Mastodon lets links have.
+var linkSchemes = []string{
+	"http", "https", "dat", "dweb", "ipfs", "ipns", "ssb", "gopher", "xmpp", "magnet", "gemini",
+}
+
+// cleanHref returns a link's target as net/url writes it, "" when its scheme is
+// not one of linkSchemes.
+func cleanHref(s string) string {
+	if _, rest := plainURI(s); rest > 0 && !strings.ContainsAny(s[rest:], "^`{|}'[]!*()") && s[len(s)-1] != '#' {
+		return s
+	}
+	s = strings.TrimSpace(s)
+	if s == "" || len(s) > maxURI || strings.ContainsFunc(s, badInURI) {
+		return ""
+	}
+	u, err := url.Parse(s)
+	if err != nil || !linkScheme(u.Scheme) || u.Host == "" && (u.Scheme == "http" || u.Scheme == "https") {
+		return ""
+	}
+	s = u.String()
+	if again, err := url.Parse(s); err != nil || again.String() != s || len(s) > maxURI {
+		return ""
+	}
+	return s
+}
+
+func linkScheme(scheme string) bool {
+	for _, s := range linkSchemes {
+		if s == scheme {
+			return true
+		}
+	}
+	return false
+}
