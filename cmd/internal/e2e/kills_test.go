@@ -201,37 +201,59 @@ func (k *kills) missing(posts map[string]*outcome) []string {
 	return missing
 }
 
-// report checks the firehose and tells how it went.
+// report checks what arrived and tells how it went.
 func (k *kills) report(lasted time.Duration) {
+	posts := k.load.posts()
 	frames, err := k.stream.all()
 	if err != nil {
 		k.Errorf("the firehose: %v", err)
 	}
-	if wrong := wrongFrames(frames); len(wrong) > 0 {
-		k.Errorf("the firehose has %d wrong frames: %s", len(wrong), strings.Join(wrong[:min(10, len(wrong))], "\n"))
-	}
-	if len(k.load.refused) > 0 {
-		k.Errorf("%d posts were refused: %s", len(k.load.refused), strings.Join(k.load.refused[:min(5, len(k.load.refused))], "\n"))
-	}
-	posts := k.load.posts()
-	if rate := float64(len(posts)) / lasted.Seconds(); rate < 50 {
-		k.Errorf("only %.0f acknowledged posts/s", rate)
+	k.complain("wrong frames", wrongFrames(frames))
+	k.complain("differences of live and replay", unlikeReplay(frames, k.replay(frames)))
+	k.complain("posts refused", k.load.refused)
+	for i, s := range k.load.senders {
+		k.complain(fmt.Sprintf("wrong deliveries to sender %d", i), wrongDeliveries(s, i, posts))
 	}
 	tries := 0
 	for _, post := range posts {
 		tries += post.tries
 	}
 	total, repeated := 0, 0
-	for _, s := range k.load.subscribers {
+	for i, s := range k.load.subscribers {
+		k.complain(fmt.Sprintf("wrong deliveries to subscriber %d", i), wrongDeliveries(s, -1, posts))
 		all, twice := repeats(s)
 		total, repeated = total+all, repeated+twice
 	}
-	k.Logf("%d posts acknowledged in %s after %d tries; %d frames over %d connections; subscribers took %d deliveries, %d of them repeats",
-		len(posts), lasted.Round(time.Second), tries, len(frames), k.stream.resumed, total, repeated)
+	k.Logf("%d posts acknowledged in %s after %d tries; %d frames over %d connections; subscribers took %d deliveries, %d of them repeats; longest from start to ready %s",
+		len(posts), lasted.Round(time.Second), tries, len(frames), k.stream.resumed, total, repeated, k.longest.Round(time.Millisecond))
+	if rate := float64(len(posts)) / lasted.Seconds(); rate < 50 {
+		k.Errorf("only %.0f acknowledged posts/s", rate)
+	}
 	// A repeat is a delivery that was answered and whose position was not yet saved
 	// when the program was killed: receivers drop it by its id, but it must stay rare.
 	if repeated*4 > total {
 		k.Errorf("%d of %d deliveries are repeats", repeated, total)
 	}
-	k.Logf("longest from start to ready after a kill: %s", k.longest.Round(time.Millisecond))
+}
+
+// replay reads the firehose again, from the log's start.
+func (k *kills) replay(live []frame) []frame {
+	if len(live) == 0 {
+		return nil
+	}
+	again := read(k.T, k.program.firehose())
+	newest := live[len(live)-1]
+	again.await(k.T, "the newest frame again", func(f frame) bool { return f.Seq >= newest.Seq })
+	frames, err := again.all()
+	if err != nil {
+		k.Errorf("the firehose, read again: %v", err)
+	}
+	return frames
+}
+
+func (k *kills) complain(what string, list []string) {
+	k.Helper()
+	if len(list) > 0 {
+		k.Errorf("%d %s:\n%s", len(list), what, strings.Join(list[:min(5, len(list))], "\n"))
+	}
 }

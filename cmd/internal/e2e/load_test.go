@@ -191,6 +191,33 @@ func missingAt(server *simulator.Server, index int, posts map[string]*outcome) [
 	return missing
 }
 
+// wrongDeliveries lists what a server must not have been sent: its own posts, a post
+// after its Delete, or anything under a signature that does not hold.
+func wrongDeliveries(server *simulator.Server, index int, posts map[string]*outcome) []string {
+	var wrong []string
+	seen := map[string]bool{}
+	for _, d := range server.Deliveries() {
+		if d.Status == http.StatusUnauthorized {
+			wrong = append(wrong, fmt.Sprintf("%s %s: %v", d.Type, d.Activity, d.Problem))
+		}
+		if !d.Received() || !d.About() {
+			continue
+		}
+		if post := posts[d.Object]; post != nil && post.sender == index {
+			wrong = append(wrong, fmt.Sprintf("%s of %s came back to who gave it", d.Type, d.Object))
+		}
+		// After a kill both may come again, in their order.
+		if d.Type != "Delete" && seen["Delete "+d.Object] && !seen["Create "+d.Object] {
+			wrong = append(wrong, fmt.Sprintf("%s of %s came after its Delete", d.Type, d.Object))
+		}
+		if d.Type == "Announce" {
+			d.Type = "Create"
+		}
+		seen[d.Type+" "+d.Object] = true
+	}
+	return wrong
+}
+
 // repeats counts the posts that a server took more than once.
 func repeats(server *simulator.Server) (total, repeated int) {
 	seen := map[string]bool{}
@@ -233,6 +260,33 @@ func missingFrames(frames []frame, posts map[string]*outcome) []string {
 	}
 	slices.Sort(missing)
 	return missing
+}
+
+// unlikeReplay lists where a replay differs from what was seen live by more than what was
+// deleted since.
+func unlikeReplay(live, replay []frame) []string {
+	deleted, again := map[string]bool{}, map[uint64]frame{}
+	for _, f := range live {
+		if f.Kind == "delete" {
+			deleted[f.URI] = true
+		}
+	}
+	for _, f := range replay {
+		again[f.Seq] = f
+	}
+	var differ []string
+	for _, f := range live {
+		other, there := again[f.Seq]
+		delete(again, f.Seq)
+		if there && (other.Kind != f.Kind || other.URI != f.URI || other.ID != f.ID) ||
+			!there && !(f.Kind != "delete" && deleted[f.URI]) {
+			differ = append(differ, fmt.Sprintf("live %s %s %s at %d, replayed %s %s %s", f.Kind, f.URI, f.ID, f.Seq, other.Kind, other.URI, other.ID))
+		}
+	}
+	for seq, f := range again {
+		differ = append(differ, fmt.Sprintf("replayed %s %s at %d, never seen live", f.Kind, f.URI, seq))
+	}
+	return differ
 }
 
 // wrongFrames lists what the firehose must not hold: a post twice, a seq that does

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -26,9 +27,14 @@ var (
 	built    string
 )
 
+var programFlag = flag.String("program", "", "binary to test instead of building one")
+
 // build makes the program with build tags, once for each set of them.
 func build(t *testing.T, tags string) string {
 	t.Helper()
+	if *programFlag != "" {
+		return *programFlag
+	}
 	building.Lock()
 	defer building.Unlock()
 	if built == "" {
