@@ -1,0 +1,183 @@
+package remote
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// document is a fetched document.
+type document struct {
+	url string // where it came from in the end, in its normal form
+	raw []byte // at most maxDocumentBytes
+}
+
+var (
+	errHeaderTimeout = errors.New("no answer in time")
+	errFetchTimeout  = errors.New("the answer did not end in time")
+)
+
+// get fetches a document with a signed GET, and follows redirects. FetchTimeout is for
+// all of it.
+func (c *Client) get(ctx context.Context, uri string, why purpose) (document, error) {
+	u, err := c.parse(uri)
+	if err != nil {
+		return document{}, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.FetchTimeout, errFetchTimeout)
+	defer cancel()
+	for hop := 0; ; hop++ {
+		raw, next, err := c.getOnce(ctx, u, why)
+		switch {
+		case err != nil:
+			return document{}, err
+		case next == nil:
+			return document{url: u.String(), raw: raw}, nil
+		case hop == maxRedirects:
+			return document{}, fmt.Errorf("%w: more than %d", ErrRedirect, maxRedirects)
+		case u.Scheme == "https" && next.Scheme != "https":
+			return document{}, fmt.Errorf("%w: from https to %s", ErrRedirect, next.Scheme)
+		}
+		u = next
+	}
+}
+
+// getOnce fetches from one URL: either the body, or where the answer points to. It
+// holds a place of u's host meanwhile.
+func (c *Client) getOnce(ctx context.Context, u *url.URL, why purpose) (raw []byte, next *url.URL, err error) {
+	leave, err := c.gate.enter(u, why)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := unknown
+	defer func() { leave(f) }()
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r, err := c.newGet(ctx, u)
+	if err != nil {
+		return nil, nil, err
+	}
+	timer := time.AfterFunc(c.cfg.HeaderTimeout, func() { cancel(errHeaderTimeout) })
+	defer timer.Stop()
+	resp, err := c.http.Do(r)
+	if err != nil {
+		f = c.faultOf(ctx, err)
+		return nil, nil, failed(ctx, err)
+	}
+	timer.Stop()
+	defer Drain(resp.Body)
+	raw, next, err = c.read(resp)
+	if f = noFault; errors.Is(err, errBody) {
+		f = c.faultOf(ctx, err)
+		err = failed(ctx, err)
+	}
+	return raw, next, err
+}
+
+func (c *Client) newGet(ctx context.Context, u *url.URL) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	r.Header["Accept"] = []string{accept}
+	r.Header["User-Agent"] = []string{c.cfg.UserAgent}
+	if c.signer != nil {
+		if err := c.signer.SignGet(ctx, r); err != nil {
+			return nil, fmt.Errorf("%w: %w", errBusy, err)
+		}
+	}
+	return r, nil
+}
+
+// errBody marks an error while a body was read.
+var errBody = errors.New("reading the body")
+
+// read takes the body of an answer, or its redirect.
+func (c *Client) read(resp *http.Response) ([]byte, *url.URL, error) {
+	switch code := resp.StatusCode; code {
+	case http.StatusOK:
+		raw, err := readBody(resp)
+		return raw, nil, err
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		next, err := c.redirect(resp)
+		return nil, next, err
+	default:
+		return nil, nil, statusError(code)
+	}
+}
+
+func (c *Client) redirect(resp *http.Response) (*url.URL, error) {
+	to, err := resp.Location()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRedirect, err)
+	}
+	return c.parse(to.String())
+}
+
+func readBody(resp *http.Response) ([]byte, error) {
+	if !isActivity(resp.Header) {
+		return nil, fmt.Errorf("%w: %.100q", ErrContentType, resp.Header["Content-Type"])
+	}
+	if resp.ContentLength > maxDocumentBytes {
+		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, resp.ContentLength)
+	}
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxDocumentBytes+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errBody, err)
+	case len(raw) > maxDocumentBytes:
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, maxDocumentBytes)
+	}
+	return raw, nil
+}
+
+func statusError(code int) error {
+	switch {
+	case code == http.StatusNotFound:
+		return fmt.Errorf("%w: status %d", ErrNotFound, code)
+	case code == http.StatusGone:
+		return fmt.Errorf("%w: status %d", ErrGone, code)
+	case code >= 500, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout,
+		code == http.StatusTooEarly, code == http.StatusMisdirectedRequest:
+		return fmt.Errorf("%w: status %d", ErrTemporary, code)
+	}
+	return fmt.Errorf("%w: status %d", ErrRefused, code)
+}
+
+// failed names the error of a request that got no whole answer.
+func failed(ctx context.Context, err error) error {
+	if errors.Is(err, ErrForbiddenAddress) {
+		return fmt.Errorf("remote: %w", err)
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
+	return fmt.Errorf("%w: %w", ErrTemporary, err)
+}
+
+// faultOf says what such an error means for the host.
+func (c *Client) faultOf(ctx context.Context, err error) fault {
+	cause := context.Cause(ctx)
+	timedOut := errors.Is(cause, errHeaderTimeout) || errors.Is(cause, errFetchTimeout)
+	var dial *net.OpError
+	var name *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, ErrForbiddenAddress):
+		return unknown
+	case cause != nil && !timedOut: // the client is closing
+		return unknown
+	case errors.As(err, &name), errors.As(err, &certificate),
+		errors.As(err, &dial) && dial.Op == "dial":
+		return unreachable
+	}
+	return slow
+}
