@@ -257,7 +257,7 @@ func (q *FetchQueue) putOff(ctx context.Context, row fetchRow, why error) error 
 // fetch gets the object from its origin and admits what it finds there.
 func (q *FetchQueue) fetch(ctx context.Context, row fetchRow) error {
 	raw, err := q.origin.Object(ctx, row.uri)
-	if errors.Is(err, remote.ErrGone) {
+	if errors.Is(err, remote.ErrGone) || errors.Is(err, remote.ErrNotFound) {
 		return q.gone(ctx, row)
 	}
 	if err != nil {
