@@ -1,0 +1,292 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"tributary/ingest/child"
+
+	"github.com/segmentio/kafka-go"
+	"go.uber.org/goleak"
+)
+
+// TestMain lets the test binary be the broker's process, as `tributary broker` is, and
+// the parent of one.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "broker" {
+		os.Exit(brokerMain(os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "parent" {
+		os.Exit(parentMain(os.Args[2:]))
+	}
+	flag.Parse()
+	goleak.VerifyTestMain(m)
+}
+
+func brokerMain(args []string) int {
+	log := child.Logger(slog.LevelInfo)
+	o := Options{Heartbeat: func() []byte { return []byte("heartbeat") }, Log: log, Ready: child.Ready}
+	fs := flag.NewFlagSet("broker", flag.ExitOnError)
+	fs.StringVar(&o.Dir, "dir", "", "")
+	fs.StringVar(&o.Socket, "socket", "", "")
+	fs.DurationVar(&o.LockWait, "lock-wait", 0, "")
+	fs.Int64Var(&o.Retention.Bytes, "bytes", 0, "")
+	fs.BoolVar(&o.off.memory, "off-memory", false, "")
+	_ = fs.Parse(args)
+	ctx, stop := child.Context(context.Background())
+	defer stop()
+	if err := Run(ctx, o); err != nil {
+		log.Error("broker ended", "err", err)
+		return 1
+	}
+	return 0
+}
+
+// parentMain is a server: it supervises a broker and waits to be killed.
+func parentMain(args []string) int {
+	p, err := child.Start(context.Background(), child.Spec{
+		Name: "broker", Args: append([]string{"broker"}, args...), Log: slog.New(slog.DiscardHandler),
+	})
+	if err == nil {
+		err = p.Ready(context.Background())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println(p.Pid())
+	select {}
+}
+
+// options for a broker in a directory of the test. What is written to it is not expected
+// to expire during a test.
+func options(t testing.TB) Options {
+	dir := filepath.Join(t.TempDir(), "kafka")
+	return Options{
+		Dir:       dir,
+		Socket:    filepath.Join(dir, "s"),
+		Heartbeat: func() []byte { return []byte("heartbeat") },
+		LockWait:  time.Nanosecond,
+		Log:       testLog(t),
+	}
+}
+
+// open starts a broker in this process.
+func open(t testing.TB, o Options) *Broker {
+	t.Helper()
+	b, err := Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeBroker(t, b) })
+	return b
+}
+
+// keeperOf is another keeper of the broker, for a test that says when retention runs.
+func keeperOf(b *Broker, o Options) *keeper {
+	o.applyDefaults()
+	return b.keeper(o)
+}
+
+func closeBroker(t testing.TB, b *Broker) {
+	t.Helper()
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// supervise starts a broker as a child process.
+func supervise(t testing.TB, o Options, args ...string) *child.Process {
+	t.Helper()
+	args = append([]string{"broker", "-dir", o.Dir, "-socket", o.Socket}, args...)
+	p, err := child.Start(context.Background(), child.Spec{Name: "broker", Args: args, Log: o.Log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+func ready(t testing.TB, p *child.Process) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := p.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func client(t testing.TB, socket string) *kafka.Client {
+	transport := Transport(socket)
+	t.Cleanup(transport.CloseIdleConnections)
+	return &kafka.Client{Addr: Addr, Transport: transport}
+}
+
+// produce appends one batch and returns its first offset.
+func produce(ctx context.Context, c *kafka.Client, values ...string) (int64, error) {
+	return produceAt(ctx, c, time.Now(), values...)
+}
+
+func produceAt(ctx context.Context, c *kafka.Client, at time.Time, values ...string) (int64, error) {
+	records := make([]kafka.Record, len(values))
+	for i, v := range values {
+		records[i] = kafka.Record{Time: at, Value: kafka.NewBytes([]byte(v))}
+	}
+	res, err := c.Produce(ctx, &kafka.ProduceRequest{
+		Topic: Topic, Partition: Partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(records...),
+	})
+	if err == nil {
+		err = res.Error
+	}
+	if err != nil {
+		return 0, err
+	}
+	return res.BaseOffset, nil
+}
+
+func mustProduce(t testing.TB, c *kafka.Client, values ...string) int64 {
+	t.Helper()
+	offset, err := produce(t.Context(), c, values...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return offset
+}
+
+// bounds returns the first offset of the log and the one after its last.
+func bounds(t testing.TB, c *kafka.Client) (first, end int64) {
+	t.Helper()
+	ask := func(q kafka.OffsetRequest) kafka.PartitionOffsets {
+		res, err := c.ListOffsets(t.Context(), &kafka.ListOffsetsRequest{
+			Topics: map[string][]kafka.OffsetRequest{Topic: {q}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := res.Topics[Topic][0]
+		if p.Error != nil {
+			t.Fatal(p.Error)
+		}
+		return p
+	}
+	return ask(kafka.FirstOffsetOf(Partition)).FirstOffset, ask(kafka.LastOffsetOf(Partition)).LastOffset
+}
+
+// read fetches the values from an offset to the log's end, by offset.
+func read(t testing.TB, c *kafka.Client, from int64) map[int64]string {
+	t.Helper()
+	values := map[int64]string{}
+	for {
+		res, err := c.Fetch(t.Context(), &kafka.FetchRequest{
+			Topic: Topic, Partition: Partition, Offset: from, MinBytes: 1, MaxBytes: 8 << 20, MaxWait: time.Millisecond,
+		})
+		if err == nil {
+			err = res.Error
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			r, err := res.Records.ReadRecord()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := kafka.ReadAll(r.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Offset >= from {
+				values[r.Offset] = string(b)
+				from = r.Offset + 1
+			}
+		}
+		if from >= res.HighWatermark {
+			return values
+		}
+	}
+}
+
+// await waits for a condition; the limit only ends a test that would hang.
+func await(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for limit := time.Now().Add(30 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("waiting for %s", what)
+		}
+	}
+}
+
+// gone says whether the process has ended. A zombie that nobody reaps counts as ended.
+func gone(pid int) bool {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return true
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
+}
+
+func kill(t testing.TB, pid int) {
+	t.Helper()
+	if pid == 0 {
+		return // between two lives
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		t.Fatal(err)
+	}
+}
+
+// crashImage copies the data directory of a running broker: what SIGKILL would leave.
+func crashImage(t testing.TB, o Options) Options {
+	t.Helper()
+	copied := options(t)
+	copied.Retention, copied.off, copied.Log = o.Retention, o.off, o.Log
+	if err := os.CopyFS(copied.Dir, withoutSockets{o.Dir}); err != nil {
+		t.Fatal(err)
+	}
+	return copied
+}
+
+type testWriter struct{ t testing.TB }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(b)))
+	return len(b), nil
+}
+
+func testLog(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(testWriter{t}, nil)) }
+
+// recorder keeps what is logged.
+type recorder struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(b)
+}
+
+func (r *recorder) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
+
+func (r *recorder) logger() *slog.Logger { return slog.New(slog.NewTextHandler(r, nil)) }
