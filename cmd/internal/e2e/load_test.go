@@ -305,6 +305,9 @@ func wrongFrames(frames []frame) []string {
 			wrong = append(wrong, fmt.Sprintf("%s: at seq %d and %d", key, first, f.Seq))
 		}
 		seen[key] = f.Seq
+		if f.Kind != "create" && f.Kind != "update" && f.Kind != "delete" {
+			wrong = append(wrong, fmt.Sprintf("a frame of kind %s at seq %d", f.Kind, f.Seq))
+		}
 		if strings.HasSuffix(f.Actor, "/"+hidden) {
 			wrong = append(wrong, fmt.Sprintf("%s %s is of an author who did not agree", f.Kind, f.URI))
 		}
