@@ -57,7 +57,7 @@ func rewrite(s string, limit int) (out, text string, anchors []anchor) {
 	}
 	r.closeTo(0)
 	if limit > 0 {
-		out = strings.TrimSpace(policy.Sanitize(string(r.html)))
+		out = strings.TrimSpace(policy.SanitizeReader(bytes.NewReader(r.html)).String())
 	}
 	return out, r.text.String(), r.anchors
 }
@@ -77,21 +77,33 @@ const (
 	roleSkip    // dropped with all that it holds
 )
 
-var roles = map[string]role{
-	"a": roleInline, "span": roleInline, "del": roleInline, "s": roleInline, "code": roleInline, "em": roleInline,
-	"strong": roleInline, "b": roleInline, "i": roleInline, "u": roleInline,
-	"ruby": roleInline, "rt": roleInline, "rp": roleInline,
-	"p": roleBlock, "pre": roleBlock, "blockquote": roleBlock, "ul": roleBlock, "ol": roleBlock,
-	"li": roleItem, "br": roleBreak,
-	"h1": roleHeading, "h2": roleHeading, "h3": roleHeading, "h4": roleHeading, "h5": roleHeading, "h6": roleHeading,
-	"div": roleDivider, "hr": roleDivider, "section": roleDivider, "article": roleDivider, "aside": roleDivider,
-	"header": roleDivider, "footer": roleDivider, "main": roleDivider, "nav": roleDivider, "figure": roleDivider,
-	"figcaption": roleDivider, "table": roleDivider, "tr": roleDivider, "caption": roleDivider, "dl": roleDivider,
-	"dt": roleDivider, "dd": roleDivider, "details": roleDivider, "summary": roleDivider, "address": roleDivider,
-	"center": roleDivider, "td": roleSpace, "th": roleSpace,
-	"script": roleSkip, "style": roleSkip, "title": roleSkip, "textarea": roleSkip, "iframe": roleSkip,
-	"noembed": roleSkip, "noframes": roleSkip, "noscript": roleSkip, "object": roleSkip, "template": roleSkip,
-	"svg": roleSkip, "select": roleSkip, "audio": roleSkip, "video": roleSkip, "canvas": roleSkip,
+// tag is an element that the rewriter knows.
+type tag struct {
+	name string
+	role role
+}
+
+var tags = newTags(map[role]string{
+	roleInline:  "a span del s code em strong b i u ruby rt rp",
+	roleBlock:   "p pre blockquote ul ol",
+	roleHeading: "h1 h2 h3 h4 h5 h6",
+	roleItem:    "li",
+	roleBreak:   "br",
+	roleDivider: "div hr section article aside header footer main nav figure figcaption table tr caption dl dt dd " +
+		"details summary address center",
+	roleSpace: "td th",
+	roleSkip: "script style title textarea iframe noembed noframes noscript object template svg select audio video " +
+		"canvas",
+})
+
+func newTags(roles map[role]string) map[string]tag {
+	m := make(map[string]tag)
+	for r, names := range roles {
+		for name := range strings.FieldsSeq(names) {
+			m[name] = tag{name: name, role: r}
+		}
+	}
+	return m
 }
 
 // element is an open element of the output.
@@ -118,7 +130,7 @@ type rewriter struct {
 	skipped string // element whose content is skipped
 	nested  int    // how many of that name are open
 
-	tag []byte // scratch
+	markup []byte // scratch
 }
 
 func (r *rewriter) run(s string) {
@@ -137,21 +149,22 @@ func (r *rewriter) run(s string) {
 			r.start(z, true)
 		case html.EndTagToken:
 			name, _ := z.TagName()
-			r.end(string(name))
+			r.end(tags[string(name)])
 		}
 	}
 }
 
 func (r *rewriter) start(z *html.Tokenizer, selfClosing bool) {
 	b, hasAttributes := z.TagName()
-	name := string(b)
+	t := tags[string(b)]
+	name := t.name
 	if r.skipped != "" {
 		if name == r.skipped && !selfClosing {
 			r.nested++
 		}
 		return
 	}
-	switch roles[name] {
+	switch t.role {
 	case roleInline:
 		r.startInline(name, z, hasAttributes)
 	case roleBlock:
@@ -165,9 +178,7 @@ func (r *rewriter) start(z *html.Tokenizer, selfClosing bool) {
 			r.push("strong", "", tagAttributes{})
 		}
 	case roleBreak:
-		r.emit("<br>")
-		r.inline, r.divided = false, false
-		r.text.lineBreak()
+		r.lineBreak()
 	case roleDivider:
 		r.divide()
 	case roleSpace:
@@ -182,7 +193,7 @@ func (r *rewriter) start(z *html.Tokenizer, selfClosing bool) {
 func (r *rewriter) startInline(name string, z *html.Tokenizer, hasAttributes bool) {
 	a := attributes(z, hasAttributes)
 	if name == "a" {
-		r.end("a") // links do not nest
+		r.end(tags["a"]) // links do not nest
 		if a.href = cleanHref(a.href); a.href == "" {
 			return
 		}
@@ -192,7 +203,7 @@ func (r *rewriter) startInline(name string, z *html.Tokenizer, hasAttributes boo
 			}
 		}
 	}
-	r.breakLine()
+	r.content()
 	r.push(name, name, a)
 }
 
@@ -209,16 +220,18 @@ func (r *rewriter) startBlock(name, source string, a tagAttributes) {
 
 // end closes the innermost element that the end tag belongs to, and what is
 // open in it.
-func (r *rewriter) end(name string) {
+func (r *rewriter) end(t tag) {
 	if r.skipped != "" {
-		if name == r.skipped {
+		if t.name == r.skipped {
 			if r.nested--; r.nested == 0 {
 				r.skipped = ""
 			}
 		}
 		return
 	}
-	switch roles[name] {
+	switch t.role {
+	case roleUnknown, roleSkip:
+		return
 	case roleDivider:
 		r.divide()
 		return
@@ -226,13 +239,11 @@ func (r *rewriter) end(name string) {
 		r.characters([]byte{' '})
 		return
 	case roleBreak: // "</br>" is a break to browsers
-		r.emit("<br>")
-		r.inline, r.divided = false, false
-		r.text.lineBreak()
+		r.lineBreak()
 		return
 	}
 	for i := r.depth - 1; i >= 0; i-- {
-		if r.open[i].source == name {
+		if r.open[i].source == t.name {
 			r.closeTo(i)
 			return
 		}
@@ -267,8 +278,8 @@ func (r *rewriter) push(name, source string, a tagAttributes) {
 		return
 	}
 	if !r.full {
-		r.tag = a.append(append(append(r.tag[:0], '<'), name...), name)
-		r.emit(string(append(r.tag, '>')))
+		r.markup = append(a.append(append(append(r.markup[:0], '<'), name...), name), '>')
+		r.emit(r.markup)
 	}
 	r.open[r.depth] = element{name: name, source: source}
 	r.depth++
@@ -279,11 +290,11 @@ func (r *rewriter) closeTo(depth int) {
 	for r.depth > depth {
 		name := r.open[r.depth-1].name
 		if !r.full {
-			r.tag = append(append(append(r.tag[:0], "</"...), name...), '>')
-			r.emit(string(r.tag))
+			r.markup = append(append(append(r.markup[:0], "</"...), name...), '>')
+			r.emit(r.markup)
 		}
 		r.depth--
-		switch roles[name] {
+		switch tags[name].role {
 		case roleBlock:
 			r.block(false)
 			if name == "pre" {
@@ -311,17 +322,26 @@ func (r *rewriter) divide() {
 	r.text.item()
 }
 
-func (r *rewriter) breakLine() {
+func (r *rewriter) lineBreak() {
+	r.emit(lineBreak)
+	r.inline, r.divided = false, false
+	r.text.lineBreak()
+}
+
+// content says that something of the current line follows.
+func (r *rewriter) content() {
 	if r.divided {
-		r.emit("<br>")
+		r.emit(lineBreak)
 		r.divided = false
 	}
 	r.inline = true
 }
 
+var lineBreak = []byte("<br>")
+
 // emit writes markup as a whole, or ends the HTML: then all that is open is
 // closed at once.
-func (r *rewriter) emit(markup string) {
+func (r *rewriter) emit(markup []byte) {
 	if r.full {
 		return
 	}
@@ -350,7 +370,7 @@ func (r *rewriter) characters(b []byte) {
 		return
 	}
 	if (r.divided || !r.inline) && len(bytes.TrimSpace(b)) > 0 {
-		r.breakLine()
+		r.content()
 	}
 	r.text.write(b)
 	if !r.full {
