@@ -1,0 +1,196 @@
+package relay
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tributary/ingest"
+	"tributary/ingest/state"
+)
+
+// Block refuses an actor, or a domain with its subdomains.
+type Block struct {
+	Scope   ingest.Scope // ScopeActor or ScopeDomain
+	Key     string       // actor URI, or host in lower case and punycode, with a port only if one is meant
+	Reason  string       // public
+	Note    string       // the operator's own
+	Created time.Time
+}
+
+// reasonOwn marks the block of an actor who blocked us: the actor's Undo ends it.
+const reasonOwn = "the actor blocked this relay"
+
+// Own reports whether the actor asked for it by a Block of ours.
+func (b Block) Own() bool { return b.Reason == reasonOwn }
+
+// ParseBlockKey reads what an operator typed: an actor's URI or a domain.
+func ParseBlockKey(s string) (ingest.Scope, string, error) {
+	s = strings.TrimSpace(s)
+	if strings.Contains(s, "://") {
+		u, err := url.Parse(s)
+		if err != nil || hostOf(s) == "" || u.User != nil {
+			return 0, "", fmt.Errorf("relay: reading %q: %w", s, ErrBlockKey)
+		}
+		if strings.Trim(u.Path, "/") == "" && u.RawQuery == "" {
+			return 0, "", fmt.Errorf("relay: reading %q: %w: write a server as %s", s, ErrBlockKey, u.Host)
+		}
+		return ingest.ScopeActor, s, nil
+	}
+	host := hostOf("https://" + s)
+	if host == "" || strings.ContainsAny(s, "/?#@") {
+		return 0, "", fmt.Errorf("relay: reading %q: %w", s, ErrBlockKey)
+	}
+	return ingest.ScopeDomain, host, nil
+}
+
+// Covers reports whether the block covers a host[:port] or an actor's URI on it.
+func (b Block) Covers(host, actor string) bool {
+	if b.Scope == ingest.ScopeActor {
+		return actor == b.Key
+	}
+	for name := range parents(host) {
+		if name == b.Key {
+			return true
+		}
+	}
+	return false
+}
+
+// Blocks is the list of who may not give us anything. The table blocks is the
+// truth, what each inbox request asks is in memory. Safe for concurrent use.
+type Blocks struct {
+	db      *state.DB
+	current atomic.Pointer[blockSet]
+	mu      sync.Mutex // held while the copy is read anew
+}
+
+type blockSet struct {
+	all     []Block
+	actors  map[string]Block
+	domains map[string]Block
+}
+
+func newBlocks(ctx context.Context, db *state.DB) (*Blocks, error) {
+	b := &Blocks{db: db}
+	b.current.Store(&blockSet{})
+	return b, b.Refresh(ctx)
+}
+
+// List returns all blocks, oldest first. The caller must not change it.
+func (b *Blocks) List() []Block { return b.current.Load().all }
+
+// Host returns the block that covers a host[:port].
+func (b *Blocks) Host(host string) (Block, bool) {
+	set := b.current.Load()
+	if len(set.domains) == 0 {
+		return Block{}, false
+	}
+	for name := range parents(host) {
+		if block, ok := set.domains[name]; ok {
+			return block, true
+		}
+	}
+	return Block{}, false
+}
+
+// Actor returns the block that covers an actor: its own or its host's.
+func (b *Blocks) Actor(uri string) (Block, bool) {
+	if block, ok := b.current.Load().actors[uri]; ok {
+		return block, true
+	}
+	return b.Host(hostOf(uri))
+}
+
+// parents yields the names under which a host may be blocked: itself with its
+// port, and itself and each domain above it without.
+func parents(host string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		name := host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			if !yield(host) {
+				return
+			}
+			name = h
+		}
+		for name = strings.TrimSuffix(name, "."); name != ""; {
+			if !yield(name) {
+				return
+			}
+			_, name, _ = strings.Cut(name, ".")
+		}
+	}
+}
+
+// Refresh reads the table anew.
+func (b *Blocks) Refresh(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	rows, err := b.db.Read().QueryContext(ctx, `SELECT scope, key, reason, note, created_at FROM blocks ORDER BY created_at, key`)
+	if err != nil {
+		return fmt.Errorf("relay: listing blocks: %w", err)
+	}
+	defer rows.Close()
+	set := &blockSet{actors: make(map[string]Block), domains: make(map[string]Block)}
+	for rows.Next() {
+		var block Block
+		var created int64
+		if err := rows.Scan(&block.Scope, &block.Key, &block.Reason, &block.Note, &created); err != nil {
+			return fmt.Errorf("relay: listing blocks: %w", err)
+		}
+		block.Created = time.UnixMilli(created).UTC()
+		set.all = append(set.all, block)
+		if block.Scope == ingest.ScopeActor {
+			set.actors[block.Key] = block
+		} else {
+			set.domains[block.Key] = block
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("relay: listing blocks: %w", err)
+	}
+	b.current.Store(set)
+	return nil
+}
+
+// add stores a block; a repeated one gets the new reason and note.
+func (b *Blocks) add(ctx context.Context, block Block, also func(*sql.Tx) error) error {
+	err := b.db.Write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO blocks (scope, key, reason, note, created_at)
+			VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (scope, key) DO UPDATE SET reason = excluded.reason, note = excluded.note`,
+			block.Scope, block.Key, block.Reason, block.Note, time.Now().UnixMilli()); err != nil {
+			return err
+		}
+		return also(tx)
+	})
+	if err != nil {
+		return fmt.Errorf("relay: blocking %s: %w", block.Key, err)
+	}
+	return b.Refresh(context.WithoutCancel(ctx))
+}
+
+// remove ends a block, only one with this reason unless it is "".
+func (b *Blocks) remove(ctx context.Context, scope ingest.Scope, key, reason string, also func(*sql.Tx) error) error {
+	err := b.db.Write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `DELETE FROM blocks WHERE scope = $1 AND key = $2 AND ($3 = '' OR reason = $3)`, scope, key, reason)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, ErrNotBlocked)
+		}
+		return also(tx)
+	})
+	if err != nil {
+		return fmt.Errorf("relay: unblocking %s: %w", key, err)
+	}
+	return b.Refresh(context.WithoutCancel(ctx))
+}

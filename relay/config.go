@@ -1,0 +1,87 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Config is what an operator may say about the relay. The zero value works.
+type Config struct {
+	Name       string // title shown to people; default "Tributary relay"
+	Summary    string // plain sentence about this relay; default says what it does
+	Version    string // of the program, for NodeInfo; default "dev"
+	Repository string // URL of the source, for NodeInfo 2.1; "" leaves it out
+	Homepage   string // URL of the project, for NodeInfo 2.1; "" leaves it out
+
+	// Usage counts hosted accounts and their posts for NodeInfo. nil: there are none.
+	Usage func(context.Context) Usage
+
+	// RequestsMax bounds the inbox requests under way. Default 1024. Each holds
+	// at most what was received of its body, so slow bodies cost sockets, not memory.
+	RequestsMax int
+	// KeyWaitsPerHostMax bounds those of them that wait for a key of one host, so
+	// that a slow key server cannot hold them all. Default RequestsMax/32, at least 1.
+	KeyWaitsPerHostMax int
+	// WorkersMax bounds those being verified and admitted; the others wait. Default 256.
+	WorkersMax int
+	// BodyTimeout is how long a body may take to come in. Default 10 s.
+	BodyTimeout time.Duration
+	// KeyTimeout is how long the sender's key may take to be had. Default 8 s:
+	// Mastodon gives up on a delivery after 10 s.
+	KeyTimeout time.Duration
+	// SubscribersPerHostMax bounds the subscriptions of one host: each may be a
+	// lane of its own. Default 32.
+	SubscribersPerHostMax int
+}
+
+func (c *Config) applyDefaults() {
+	if c.Name == "" {
+		c.Name = "Tributary relay"
+	}
+	if c.Summary == "" {
+		c.Summary = "A relay of public posts between the servers that subscribed to it."
+	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	c.RequestsMax = orInt(c.RequestsMax, 1024)
+	c.KeyWaitsPerHostMax = orInt(c.KeyWaitsPerHostMax, max(1, c.RequestsMax/32))
+	c.WorkersMax = orInt(c.WorkersMax, 256)
+	c.SubscribersPerHostMax = orInt(c.SubscribersPerHostMax, 32)
+	if c.BodyTimeout == 0 {
+		c.BodyTimeout = 10 * time.Second
+	}
+	if c.KeyTimeout == 0 {
+		c.KeyTimeout = 8 * time.Second
+	}
+}
+
+func (c *Config) validate() error {
+	for name, n := range map[string]int{
+		"requests_max": c.RequestsMax, "key_waits_per_host_max": c.KeyWaitsPerHostMax,
+		"workers_max": c.WorkersMax, "subscribers_per_host_max": c.SubscribersPerHostMax,
+	} {
+		if n < 0 {
+			return fmt.Errorf("relay: %s is %d: must not be negative", name, n)
+		}
+	}
+	if c.BodyTimeout < 0 || c.KeyTimeout < 0 {
+		return fmt.Errorf("relay: a timeout is negative")
+	}
+	return nil
+}
+
+func (c *Config) usage(ctx context.Context) Usage {
+	if c.Usage == nil {
+		return Usage{}
+	}
+	return c.Usage(ctx)
+}
+
+func orInt(v, fallback int) int {
+	if v == 0 {
+		return fallback
+	}
+	return v
+}

@@ -1,0 +1,73 @@
+// Package relay is what other servers of the fediverse see of us: the service
+// actor with its discovery documents, the inbox, and who subscribed.
+//
+// # Purpose
+//
+// [Relay] serves the actor (/actor), WebFinger, host-meta, NodeInfo and the
+// inbox of one [Community], and owns the tables keys, subscribers and blocks, and
+// with package relay/delivery the rows of lanes that it opens and closes. The
+// inbox authenticates a request (DESIGN.md §4), settles in it what is addressed
+// to the relay actor, and gives everything else to ingest.Admission.
+//
+// # What it does not do
+//
+// It delivers nothing: lanes and the outbox are relay/delivery's, which asks
+// [Subscriptions] whom to serve. It decides nothing about posts: that is
+// admission's. It makes no connection of its own: keys come from ingest/remote.
+// Following the relay actor itself (LitePub), approval and filters come later.
+//
+// # Invariants
+//
+//   - 202 means durable: what admission accepted, or a committed transaction.
+//     The signature is remembered after that, never before, so that a retry is
+//     not taken for a repeat.
+//   - A subscription is ended by its own actor, by that actor's end, or by the
+//     operator; never by what a request says of somebody else.
+//   - A subscription and its Accept, its lane and the request's signature are one
+//     transaction.
+//   - Both inboxes of a subscriber share its origin: we never send to a place
+//     that somebody else named.
+//   - The inbox's memory is bounded by RequestsMax × 256 KiB; what one host's
+//     slow key server holds of it by KeyWaitsPerHostMax.
+//   - Each refusal is counted under a reason of a closed set and told to the
+//     sender in a sentence.
+//   - Every URI is built by a [Community].
+//
+// # Order of an inbox request
+//
+//	headers    method, host, content type, length, Signature's syntax, blocks   405 421 415 413 401 403
+//	body       at most 256 KiB within BodyTimeout                               413 408
+//	signature  what needs no key: coverage, date, digest                        401
+//	key        from its server, under a deadline and a bound per host           401 503, gone: see gone.go
+//	signature  the key fits, at the second try with the key fetched anew        401
+//	replay     accepted before: 202 and nothing else
+//	document   parse, blocks of all whom it concerns                            400 403
+//	settle     Follow, Undo, Block, Accept, Reject addressed to us              403 422
+//	admit      everything else                                                  admission's refusals
+//
+// # Map
+//
+//	relay.go          Relay: New, Routes, Run
+//	community.go      URIs
+//	config.go         Config
+//	keys.go           the actor's key in the state database
+//	actor.go          actor document and collections
+//	webfinger.go      WebFinger and host-meta
+//	nodeinfo.go       NodeInfo 2.0 and 2.1
+//	home.go           what to paste where
+//	document.go       serving of what seldom changes
+//	inbox.go          the order above
+//	verify.go         keys and signatures
+//	gone.go           Deletes of actors whose key is gone
+//	settle.go         what is addressed to us
+//	follows.go        Follow and Undo{Follow}
+//	answers.go        Accept and Reject
+//	replay.go         signatures of accepted requests
+//	subscriptions.go  Subscriptions: the copy in memory and the transactions
+//	subscriber.go     SQL of subscribers, and of the lanes that they open and close
+//	blocks.go         Blocks
+//	block.go          what a block does
+//	slots.go          bounds
+//	refuse.go         reasons
+//	metrics.go        metrics
+package relay

@@ -1,0 +1,11 @@
+package relay
+
+import "errors"
+
+// Sentinels. What a sender is told is a Refusal of package ingest instead.
+var (
+	ErrBaseURL       = errors.New("not the base of a public URL")
+	ErrNotSubscribed = errors.New("no such subscriber")
+	ErrNotBlocked    = errors.New("no such block")
+	ErrBlockKey      = errors.New("neither a host nor an actor URI")
+)

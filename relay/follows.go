@@ -1,0 +1,126 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"tributary/ingest/ap"
+)
+
+const maxURIBytes = 2048 // of a Follow's id and object, which we keep
+
+// follow subscribes a server in Mastodon's style: it follows Public, and gets
+// what comes. A repeated Follow is answered again, with its own id.
+func (in *inbox) follow(ctx context.Context, req *request) (string, error) {
+	sub, err := in.subscriber(req)
+	if err != nil {
+		return "", err
+	}
+	err = in.subs.accept(ctx, sub, in.community.answer("Accept", sub), in.once(ctx, req))
+	if errors.Is(err, errTooMany) {
+		return "", refuse(http.StatusForbidden, reasonSubscriptions,
+			"%s has %d subscriptions already; end one of them first", sub.Host, in.cfg.SubscribersPerHostMax)
+	}
+	if err != nil {
+		return "", err
+	}
+	in.log.InfoContext(ctx, "subscribed", "actor", sub.Actor, "inbox", sub.Delivery)
+	return verdictSubscribed, nil
+}
+
+// subscriber reads a Follow and its actor's inboxes.
+func (in *inbox) subscriber(req *request) (Subscriber, error) {
+	a, actor := req.activity, req.signer
+	w := asWritten(req.body)
+	switch {
+	case a.ObjectID == in.community.Actor():
+		return Subscriber{}, refuse(http.StatusUnprocessableEntity, reasonFollowActor,
+			"this relay is subscribed to by its inbox, %s (a Follow of %s); following its actor is not offered", in.community.Inbox(), ap.PublicURI)
+	case a.ObjectID != ap.PublicURI:
+		return Subscriber{}, refuse(http.StatusUnprocessableEntity, reasonFollowObject,
+			"there is nothing here to follow but %s", ap.PublicURI)
+	case a.ID == "" || len(w.ID) > maxURIBytes:
+		return Subscriber{}, refuse(http.StatusBadRequest, reasonFollowID, "the Follow needs an id, which the Accept repeats")
+	}
+	if w.Object == "" || len(w.Object) > maxURIBytes {
+		w.Object = ap.PublicURI
+	}
+	if w.ID == "" {
+		w.ID = a.ID // written under an alias that only our parser knows
+	}
+	delivery := actor.SharedInbox
+	if delivery == "" {
+		delivery = actor.Inbox // GoToSocial and others have no shared inbox
+	}
+	for _, inbox := range []string{actor.Inbox, delivery} {
+		// Else one Follow would aim a relay's whole flow at a stranger.
+		if !ap.SameOrigin(inbox, actor.URI) || len(inbox) > maxURIBytes {
+			return Subscriber{}, refuse(http.StatusForbidden, reasonInboxOrigin,
+				"inbox and sharedInbox of %s must share its scheme, host and port", actor.URI)
+		}
+	}
+	return Subscriber{
+		Actor: actor.URI, Host: hostOf(actor.URI), Inbox: actor.Inbox, Delivery: delivery, Follow: w.ID, Object: w.Object,
+	}, nil
+}
+
+// written is an activity's id and object as its sender wrote them: the Accept
+// gives them back so, as Mastodon compares the id byte for byte.
+type written struct {
+	ID     string
+	Object string // "" when it is neither a string nor something with an id
+}
+
+func asWritten(raw []byte) (w written) {
+	var doc struct {
+		ID     string          `json:"id"`
+		Object json.RawMessage `json:"object"`
+	}
+	if json.Unmarshal(raw, &doc) != nil {
+		return written{}
+	}
+	w.ID = doc.ID
+	var list []json.RawMessage
+	if json.Unmarshal(doc.Object, &list) == nil && len(list) == 1 {
+		doc.Object = list[0]
+	}
+	if json.Unmarshal(doc.Object, &w.Object) == nil {
+		return w
+	}
+	var object struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(doc.Object, &object) == nil {
+		w.Object = object.ID
+	}
+	return w
+}
+
+// unfollow ends the sender's own subscription, and no other: what is stored
+// says whose it is, not what the request says. The Follow is matched by its id,
+// else by actor and object: Fedify embeds it with the whole actor, others make a
+// new id.
+func (in *inbox) unfollow(ctx context.Context, req *request) (string, error) {
+	sub, subscribed := in.subs.Actor(req.signer.URI)
+	var inner *ap.Activity
+	if o := req.activity.Object; o != nil {
+		inner = o.Activity
+	}
+	switch {
+	case inner != nil && inner.Actor != "" && inner.Actor != req.signer.URI,
+		inner == nil && (!subscribed || sub.Follow != req.activity.ObjectID):
+		return "", refuse(http.StatusForbidden, reasonNotYours,
+			"%s can end its own subscription only", req.signer.URI)
+	case !subscribed:
+		return verdictNothing, nil
+	case inner != nil && inner.ID != sub.Follow && inner.ObjectID != ap.PublicURI && inner.ObjectID != in.community.Actor():
+		return verdictNothing, nil // some other Follow
+	}
+	if err := in.subs.end(ctx, []string{sub.Actor}, false, in.once(ctx, req)); err != nil {
+		return "", err
+	}
+	in.log.InfoContext(ctx, "unsubscribed", "actor", sub.Actor)
+	return verdictUnsubscribed, nil
+}

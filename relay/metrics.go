@@ -1,0 +1,56 @@
+package relay
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics of this package. A nil *Metrics counts nothing.
+type Metrics struct {
+	requests *prometheus.CounterVec // by verdict: why accepted or why refused
+	seconds  prometheus.Histogram
+}
+
+// NewMetrics registers them; a nil reg makes nil Metrics.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	if reg == nil {
+		return nil
+	}
+	m := &Metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tributary_relay_inbox_requests_total",
+			Help: "Inbox requests by status and by what became of them.",
+		}, []string{"status", "verdict"}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "tributary_relay_inbox_seconds",
+			Help:    "Time from the header of an inbox request to its answer.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
+	}
+	reg.MustRegister(m.requests, m.seconds)
+	return m
+}
+
+// observeState registers the gauges that are read when they are asked for.
+func observeState(reg prometheus.Registerer, requests slots, subs *Subscriptions, blocks *Blocks) {
+	if reg == nil {
+		return
+	}
+	gauge := func(name, help string, f func() int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(f()) })
+	}
+	reg.MustRegister(
+		gauge("tributary_relay_inbox_requests", "Inbox requests under way.", func() int { return len(requests) }),
+		gauge("tributary_relay_subscribers", "Accepted subscribers.", subs.Count),
+		gauge("tributary_relay_blocks", "Blocked domains and actors.", func() int { return len(blocks.List()) }),
+	)
+}
+
+func (m *Metrics) answered(status, verdict string, took time.Duration) {
+	if m == nil {
+		return
+	}
+	m.requests.WithLabelValues(status, verdict).Inc()
+	m.seconds.Observe(took.Seconds())
+}

@@ -1,0 +1,191 @@
+package relay
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tributary/ingest/signature"
+	"tributary/ingest/state"
+)
+
+// refreshEvery is how soon a subscription or a block made by another node is
+// seen. Those made here are seen at once.
+const refreshEvery = 15 * time.Second
+
+// Deps is what the relay works with. All are needed but Known, Log and Registerer.
+type Deps struct {
+	DB        *state.DB
+	Key       *rsa.PrivateKey // the relay actor's, of LoadKey
+	Keys      keyring         // *remote.Client
+	Admission admitter        // *ingest.Admission
+	Next      func() uint64   // seq at which a new lane starts: the tip + 1
+	Enqueue   Enqueue         // writes to the outbox, in a transaction
+	Wake      func()          // after such a transaction was committed
+
+	// Known reports whether an actor has left a trace here, for the Delete of an
+	// actor whose key is gone. nil asks the state database.
+	Known      func(ctx context.Context, actor string) (bool, error)
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Relay is the service actor of one community and everything that other
+// servers ask of it.
+type Relay struct {
+	community     Community
+	cfg           Config
+	subscriptions *Subscriptions
+	blocks        *Blocks
+	replays       *replays
+	inbox         *inbox
+	admission     admitter
+	documents     map[string]http.Handler // path → what GET and HEAD answer
+	db            *state.DB
+	log           *slog.Logger
+}
+
+// New reads the subscriptions and blocks and builds the documents. Nothing runs
+// until Run, and nothing is served but through Routes.
+func New(ctx context.Context, c Community, cfg Config, d Deps) (*Relay, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	cfg.applyDefaults()
+	d.applyDefaults()
+	subs, err := newSubscriptions(ctx, d, c, cfg)
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := newBlocks(ctx, d.DB)
+	if err != nil {
+		return nil, err
+	}
+	r := &Relay{
+		community: c, cfg: cfg, subscriptions: subs, blocks: blocks, replays: newReplays(d.DB, d.Log),
+		admission: d.Admission, db: d.DB, log: d.Log,
+	}
+	r.inbox = newInbox(r, d)
+	if r.documents, err = newDocuments(c, cfg, d.Key, subs); err != nil {
+		return nil, err
+	}
+	observeState(d.Registerer, r.inbox.requests, subs, blocks)
+	return r, nil
+}
+
+func (d *Deps) applyDefaults() {
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	d.Log = d.Log.With("component", "relay")
+	if d.Known == nil {
+		d.Known = knows(d.DB)
+	}
+}
+
+func newInbox(r *Relay, d Deps) *inbox {
+	return &inbox{
+		community: r.community, cfg: r.cfg, keys: d.Keys, admission: d.Admission,
+		subs: r.subscriptions, blocks: r.blocks, replays: r.replays, known: d.Known,
+		requests: make(slots, r.cfg.RequestsMax), workers: make(slots, r.cfg.WorkersMax),
+		keyWaits: newHostSlots(r.cfg.KeyWaitsPerHostMax),
+		metrics:  NewMetrics(d.Registerer), log: d.Log, now: time.Now,
+	}
+}
+
+func newDocuments(c Community, cfg Config, key *rsa.PrivateKey, subs *Subscriptions) (map[string]http.Handler, error) {
+	pem := signature.MarshalPublic(&key.PublicKey)
+	actor, err := newActor(c, cfg, pem)
+	if err != nil {
+		return nil, err
+	}
+	links, err := nodeinfoLinks(c)
+	if err != nil {
+		return nil, err
+	}
+	home, err := newHome(c, cfg)
+	if err != nil {
+		return nil, err
+	}
+	none := func() int { return 0 }
+	return map[string]http.Handler{
+		"/{$}":                   home,
+		"/actor":                 actor,
+		"/actor/outbox":          collection(c.Outbox(), none),
+		"/actor/followers":       collection(c.Followers(), subs.Count),
+		"/actor/following":       collection(c.Following(), none),
+		"/.well-known/webfinger": webfinger(c),
+		"/.well-known/host-meta": hostMeta(c),
+		"/.well-known/nodeinfo":  links,
+		"/nodeinfo/2.0":          nodeinfo("2.0", cfg, subs.Count),
+		"/nodeinfo/2.1":          nodeinfo("2.1", cfg, subs.Count),
+	}, nil
+}
+
+// Routes adds what the relay answers to the public listener's mux.
+func (r *Relay) Routes(mux *http.ServeMux) {
+	for path, handler := range r.documents {
+		mux.Handle(path, readOnly(handler))
+	}
+	mux.Handle("/inbox", r.inbox)
+}
+
+// readOnly answers GET and HEAD, and the preflight of browsers that read discovery documents.
+func readOnly(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodGet, http.MethodHead:
+			h.ServeHTTP(w, r)
+		case http.MethodOptions:
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+			w.Header().Set("Access-Control-Max-Age", "86400")
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+			writeError(w, http.StatusMethodNotAllowed, "this document can be read only")
+		}
+	})
+}
+
+// Community is whose relay it is.
+func (r *Relay) Community() Community { return r.community }
+
+// Subscriptions is who follows the relay.
+func (r *Relay) Subscriptions() *Subscriptions { return r.subscriptions }
+
+// Blocks is who may not give the relay anything.
+func (r *Relay) Blocks() *Blocks { return r.blocks }
+
+// Run keeps the memory of signatures and what other nodes changed, until ctx
+// ends. It returns after the last signatures are written.
+func (r *Relay) Run(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.replays.run(ctx)
+	}()
+	ticker := time.NewTicker(refreshEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			r.refresh(ctx)
+		case <-ctx.Done():
+			<-done
+			return nil
+		}
+	}
+}
+
+func (r *Relay) refresh(ctx context.Context) {
+	err := errors.Join(r.subscriptions.Refresh(ctx), r.blocks.Refresh(ctx))
+	if err != nil && ctx.Err() == nil {
+		r.log.WarnContext(ctx, "subscriptions and blocks not read anew", "err", err)
+	}
+}

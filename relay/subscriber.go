@@ -1,0 +1,101 @@
+package relay
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// The states of a subscription.
+const (
+	StateAccepted = "accepted" // posts flow
+	StatePending  = "pending"  // waits for the operator
+	StateRejected = "rejected" // refused or ended by the operator
+)
+
+// Subscriber is an actor of another server that follows the relay.
+type Subscriber struct {
+	Actor    string    // URI
+	Host     string    // host[:port] of Actor, lower case; of Inbox and Delivery too (same origin)
+	Inbox    string    // where answers to it go
+	Delivery string    // its shared inbox, else its inbox: the lane that serves it
+	Follow   string    // id of its Follow
+	Object   string    // what it followed, as it wrote it
+	State    string    // StateAccepted …
+	Created  time.Time // first Follow
+	Updated  time.Time // last change
+}
+
+const selectSubscribers = `SELECT actor, host, inbox, delivery, follow, object, state, created_at, updated_at
+	FROM subscribers`
+
+func listSubscribers(ctx context.Context, q *sql.DB) ([]Subscriber, error) {
+	rows, err := q.QueryContext(ctx, selectSubscribers+` ORDER BY created_at, actor`)
+	if err != nil {
+		return nil, fmt.Errorf("relay: listing subscribers: %w", err)
+	}
+	defer rows.Close()
+	var list []Subscriber
+	for rows.Next() {
+		s, err := scanSubscriber(rows.Scan)
+		if err != nil {
+			return nil, fmt.Errorf("relay: listing subscribers: %w", err)
+		}
+		list = append(list, s)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("relay: listing subscribers: %w", err)
+	}
+	return list, nil
+}
+
+// subscriberOf reads one row; sql.ErrNoRows when there is none.
+func subscriberOf(ctx context.Context, tx *sql.Tx, actor string) (Subscriber, error) {
+	return scanSubscriber(tx.QueryRowContext(ctx, selectSubscribers+` WHERE actor = $1`, actor).Scan)
+}
+
+func scanSubscriber(scan func(...any) error) (s Subscriber, err error) {
+	var created, updated int64
+	err = scan(&s.Actor, &s.Host, &s.Inbox, &s.Delivery, &s.Follow, &s.Object, &s.State, &created, &updated)
+	s.Created, s.Updated = time.UnixMilli(created).UTC(), time.UnixMilli(updated).UTC()
+	return s, err
+}
+
+func upsertSubscriber(ctx context.Context, tx *sql.Tx, s Subscriber) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO subscribers
+		(actor, host, inbox, delivery, follow, object, state, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+		ON CONFLICT (actor) DO UPDATE SET host = excluded.host, inbox = excluded.inbox, delivery = excluded.delivery,
+			follow = excluded.follow, object = excluded.object, state = excluded.state, updated_at = excluded.updated_at`,
+		s.Actor, s.Host, s.Inbox, s.Delivery, s.Follow, s.Object, s.State, s.Updated.UnixMilli())
+	return err
+}
+
+func deleteSubscriber(ctx context.Context, tx *sql.Tx, actor string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM subscribers WHERE actor = $1`, actor)
+	return err
+}
+
+func countOnHost(ctx context.Context, tx *sql.Tx, host, except string) (n int, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM subscribers WHERE host = $1 AND actor <> $2`, host, except).Scan(&n)
+	return n, err
+}
+
+// openLane makes the lane of an inbox that had none, starting at seq: a new
+// subscriber gets what comes from now on. A lane that exists keeps its position.
+func openLane(ctx context.Context, tx *sql.Tx, inbox, host string, seq uint64) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO lanes
+		(inbox, host, position, generation, delivered, given_up, last_success, last_failure, last_error, failing_since)
+		VALUES ($1, $2, $3, 0, 0, 0, 0, 0, '', 0)
+		ON CONFLICT (inbox) DO NOTHING`, inbox, host, int64(seq))
+	return err
+}
+
+// closeLane forgets the lane of an inbox that no subscriber needs any more.
+// Whoever runs it finds its row gone, and a later Follow starts at the tip.
+func closeLane(ctx context.Context, tx *sql.Tx, inbox string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM lanes WHERE inbox = $1
+		AND NOT EXISTS (SELECT 1 FROM subscribers WHERE delivery = $1 AND state = $2)`, inbox, StateAccepted)
+	return err
+}
