@@ -1,0 +1,142 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+	"time"
+)
+
+// actionTimeout bounds an action: a block reads through all authors.
+const actionTimeout = time.Minute
+
+// Client asks the relay that runs with a data directory. Its methods are those
+// of Service; an error of theirs is an *Error, or ErrNotRunning.
+type Client struct {
+	path string
+	http *http.Client
+}
+
+// Dial returns a client. It connects at the first action.
+func Dial(data string) *Client {
+	path := SocketPath(data)
+	return &Client{path: path, http: &http.Client{
+		Timeout: actionTimeout,
+		Transport: &http.Transport{
+			DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, path) },
+			DisableKeepAlives: true, // one command, one action
+		},
+	}}
+}
+
+// CreateToken makes a token.
+func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (created CreatedToken, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/tokens", nil, r, &created)
+	return created, err
+}
+
+// ListTokens lists all tokens.
+func (c *Client) ListTokens(ctx context.Context) (list []Token, err error) {
+	err = c.do(ctx, http.MethodGet, "/v1/tokens", nil, nil, &list)
+	return list, err
+}
+
+// RevokeToken ends a token by its id.
+func (c *Client) RevokeToken(ctx context.Context, id string) error {
+	return c.do(ctx, http.MethodDelete, "/v1/tokens", url.Values{"id": {id}}, nil, nil)
+}
+
+// Subscribers lists all subscriptions.
+func (c *Client) Subscribers(ctx context.Context) (list []Subscriber, err error) {
+	err = c.do(ctx, http.MethodGet, "/v1/subscribers", nil, nil, &list)
+	return list, err
+}
+
+// RemoveSubscriber ends the subscriptions of an actor or a host.
+func (c *Client) RemoveSubscriber(ctx context.Context, key string) (removed []Subscriber, err error) {
+	err = c.do(ctx, http.MethodDelete, "/v1/subscribers", url.Values{"key": {key}}, nil, &removed)
+	return removed, err
+}
+
+// Blocks lists all blocks.
+func (c *Client) Blocks(ctx context.Context) (list []Block, err error) {
+	err = c.do(ctx, http.MethodGet, "/v1/blocks", nil, nil, &list)
+	return list, err
+}
+
+// AddBlock refuses a domain or an actor.
+func (c *Client) AddBlock(ctx context.Context, r BlockRequest) (result BlockResult, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/blocks", nil, r, &result)
+	return result, err
+}
+
+// RemoveBlock lets a domain or an actor in again.
+func (c *Client) RemoveBlock(ctx context.Context, key string) error {
+	return c.do(ctx, http.MethodDelete, "/v1/blocks", url.Values{"key": {key}}, nil, nil)
+}
+
+// Stats reads the figures.
+func (c *Client) Stats(ctx context.Context) (stats Stats, err error) {
+	err = c.do(ctx, http.MethodGet, "/v1/stats", nil, nil, &stats)
+	return stats, err
+}
+
+func (c *Client) do(ctx context.Context, method, path string, query url.Values, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("admin: encoding the request: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	// The host is of no account on a socket, but a request needs one.
+	r, err := http.NewRequestWithContext(ctx, method, "http://admin"+path+"?"+query.Encode(), body)
+	if err != nil {
+		return fmt.Errorf("admin: asking the relay: %w", err)
+	}
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return c.explain(err)
+	}
+	defer resp.Body.Close()
+	return decode(resp, out)
+}
+
+// explain tells a relay that does not run from other trouble.
+func (c *Client) explain(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%w with this data directory: nothing answers on %s (choose another with --data)", ErrNotRunning, c.path)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("admin: %s belongs to another user: run this as the one that runs the relay: %w", c.path, err)
+	}
+	return fmt.Errorf("admin: asking the relay: %w", err)
+}
+
+func decode(resp *http.Response, out any) error {
+	if resp.StatusCode != http.StatusOK {
+		var problem struct {
+			Error string `json:"error"`
+		}
+		if json.NewDecoder(resp.Body).Decode(&problem) != nil || problem.Error == "" {
+			problem.Error = "the relay answered " + resp.Status
+		}
+		return &Error{Status: resp.StatusCode, Message: problem.Error}
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fmt.Errorf("admin: reading the answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// bodyMax bounds what an action may be asked with.
+const bodyMax = 64 << 10
+
+// Handler offers the actions. Serve it on the socket only.
+func (s *Service) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/tokens", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.ListTokens(ctx) }))
+	mux.HandleFunc("POST /v1/tokens", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		var in TokenRequest
+		if err := read(r, &in); err != nil {
+			return nil, err
+		}
+		return s.CreateToken(ctx, in)
+	}))
+	mux.HandleFunc("DELETE /v1/tokens", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		return struct{}{}, s.RevokeToken(ctx, r.FormValue("id"))
+	}))
+	mux.HandleFunc("GET /v1/subscribers", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.Subscribers(ctx) }))
+	mux.HandleFunc("DELETE /v1/subscribers", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		return s.RemoveSubscriber(ctx, r.FormValue("key"))
+	}))
+	mux.HandleFunc("GET /v1/blocks", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.Blocks(ctx) }))
+	mux.HandleFunc("POST /v1/blocks", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		var in BlockRequest
+		if err := read(r, &in); err != nil {
+			return nil, err
+		}
+		return s.AddBlock(ctx, in)
+	}))
+	mux.HandleFunc("DELETE /v1/blocks", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		return struct{}{}, s.RemoveBlock(ctx, r.FormValue("key"))
+	}))
+	mux.HandleFunc("GET /v1/stats", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.Stats(ctx) }))
+	return mux
+}
+
+func read(r *http.Request, into any) error {
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, bodyMax))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("admin: %w: the request cannot be read: %w", ErrInput, err)
+	}
+	return nil
+}
+
+// answer runs an action and writes what it returns. The operator gets the whole
+// chain of an error.
+func answer(s *Service, action func(context.Context, *http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusOK
+		result, err := action(r.Context(), r)
+		if err != nil {
+			status, result = statusOf(err), map[string]string{"error": err.Error()}
+			s.Log.WarnContext(r.Context(), "action failed", "method", r.Method, "path", r.URL.Path, "err", err)
+		}
+		body, err := json.Marshal(result)
+		if err != nil {
+			status, body = http.StatusInternalServerError, []byte(`{"error":"admin: the answer cannot be encoded"}`)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = w.Write(append(body, '\n')) // a gone client is no news
+	}
+}
+
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, ErrInput):
+		return http.StatusBadRequest
+	case errors.Is(err, ErrNotFound):
+		return http.StatusNotFound
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,127 @@
+package admin
+
+import (
+	"time"
+
+	"tributary/ingest"
+	"tributary/ingest/token"
+	"tributary/relay"
+)
+
+// Token is a token without its secret.
+type Token struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Scopes  []string  `json:"scopes"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"` // zero: never
+	Used    time.Time `json:"used,omitzero"`    // zero: never
+}
+
+func tokenOf(t token.Token) Token {
+	return Token{ID: t.ID, Name: t.Name, Scopes: t.Scopes, Created: t.Created, Expires: t.Expires, Used: t.Used}
+}
+
+// TokenRequest asks for a token.
+type TokenRequest struct {
+	Name       string   `json:"name"`
+	Scopes     []string `json:"scopes"`
+	TTLSeconds int64    `json:"ttl_seconds"` // 0: for ever
+}
+
+// CreatedToken is the only place where a secret is ever shown.
+type CreatedToken struct {
+	Secret string `json:"secret"`
+	Token  Token  `json:"token"`
+}
+
+// Subscriber is a subscription with the state of the lane that serves it.
+type Subscriber struct {
+	Actor   string    `json:"actor"`
+	Host    string    `json:"host"`
+	Inbox   string    `json:"inbox"`
+	State   string    `json:"state"`
+	Created time.Time `json:"created"`
+	Lane    *Lane     `json:"lane,omitempty"` // nil: it has none
+}
+
+func subscriberOf(s relay.Subscriber) Subscriber {
+	return Subscriber{Actor: s.Actor, Host: s.Host, Inbox: s.Delivery, State: s.State, Created: s.Created}
+}
+
+// Lane is how far deliveries to an inbox are. Several subscribers may share one.
+type Lane struct {
+	Position     uint64    `json:"position"` // lowest seq not yet settled, as it was last saved
+	Lag          uint64    `json:"lag"`      // seqs from there to the tip
+	Delivered    int64     `json:"delivered"`
+	GivenUp      int64     `json:"given_up"`
+	LastSuccess  time.Time `json:"last_success,omitzero"`
+	LastFailure  time.Time `json:"last_failure,omitzero"`
+	LastError    string    `json:"last_error,omitempty"`
+	FailingSince time.Time `json:"failing_since,omitzero"`
+}
+
+// Block is a refused domain or actor.
+type Block struct {
+	Scope   string    `json:"scope"` // "domain" or "actor"
+	Key     string    `json:"key"`
+	Reason  string    `json:"reason"` // public
+	Note    string    `json:"note"`   // the operator's own
+	Created time.Time `json:"created"`
+}
+
+func blockOf(b relay.Block) Block {
+	return Block{Scope: scopeName(b.Scope), Key: b.Key, Reason: b.Reason, Note: b.Note, Created: b.Created}
+}
+
+func scopeName(s ingest.Scope) string {
+	if s == ingest.ScopeActor {
+		return "actor"
+	}
+	return "domain"
+}
+
+// BlockRequest asks for a block.
+type BlockRequest struct {
+	Key    string `json:"key"` // a domain, or the URI of an actor
+	Reason string `json:"reason"`
+	Note   string `json:"note"`
+	DryRun bool   `json:"dry_run"` // say who would be affected, and change nothing
+}
+
+// BlockResult says what a block did, or would do.
+type BlockResult struct {
+	Scope       string       `json:"scope"`
+	Key         string       `json:"key"`
+	DryRun      bool         `json:"dry_run"`
+	Subscribers []Subscriber `json:"subscribers"` // whose subscriptions end
+	Hosts       []string     `json:"hosts"`       // a domain with those below it that are known here
+	Authors     int          `json:"authors"`     // authors whose posts are withdrawn
+}
+
+// Stats is the state of the relay in figures.
+type Stats struct {
+	Tip         uint64      `json:"tip"`          // seq of the newest record
+	LogStart    uint64      `json:"log_start"`    // seq of the oldest record
+	StateCursor uint64      `json:"state_cursor"` // seq that the state database stands for
+	Subscribers int         `json:"subscribers"`  // accepted
+	Blocks      int         `json:"blocks"`
+	Lanes       LaneSummary `json:"lanes"`
+	Rows        []RowCount  `json:"rows"`
+}
+
+// LaneSummary is the lag of all lanes, in seqs.
+type LaneSummary struct {
+	Lanes     int    `json:"lanes"`
+	Failing   int    `json:"failing"`
+	LagMedian uint64 `json:"lag_median"`
+	LagMax    uint64 `json:"lag_max"`
+	Delivered int64  `json:"delivered"`
+	GivenUp   int64  `json:"given_up"`
+}
+
+// RowCount is the size of a table of the state database.
+type RowCount struct {
+	Name string `json:"name"`
+	Rows int64  `json:"rows"`
+}
