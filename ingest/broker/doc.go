@@ -39,8 +39,10 @@
 //     broker waits for the lock (the child of a killed parent needs some milliseconds to
 //     end) and then gives up with ErrLocked.
 //  6. At start every segment is read whole, after SIGKILL all of them at once: memory
-//     equals the log. The log is small by default (256 MiB), and what the start needed
-//     is given back before the broker is ready.
+//     equals the log. The log is small by default (256 MiB), the snapshot that SIGKILL
+//     prevented is written before kfake looks for it (snapshot.go), so that it goes
+//     segment by segment, and what the start needed is given back before the broker is
+//     ready.
 //  7. A segment is deleted when all its records have expired, and a new one begins only
 //     when the old one is full: on a quiet server raw bytes would outlive the retention
 //     by months. The active segment is closed once it is older than Retention.Roll, so a
@@ -75,5 +77,6 @@
 //	topic.go      the topic and its configuration
 //	keeper.go     heartbeat, retention, roll
 //	scan.go       check of the segments at start
+//	snapshot.go   kfake's account of the segments
 //	logger.go     kfake's log lines
 package broker

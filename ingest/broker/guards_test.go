@@ -232,27 +232,63 @@ func TestGuardBounds(t *testing.T) {
 	})
 }
 
-// Guard 6, in memory: what the start read is given back.
+// Guard 6, in memory: what the start read is given back, and after SIGKILL not all of
+// it is in memory at once.
 func TestGuardMemory(t *testing.T) {
 	o := options(t)
-	b := open(t, o)
+	open(t, o)
 	c := client(t, o.Socket)
 	for range 64 {
 		mustProduce(t, c, strings.Repeat("x", 1<<20-200))
 	}
-	closeBroker(t, b)
-	var rss [2]int64
-	for i, args := range [][]string{nil, {"-off-memory"}} {
-		p := supervise(t, o, append(args, "-lock-wait", "1m")...)
+	start := func(args ...string) (rss, peak int64) {
+		image := crashImage(t, o)
+		p := supervise(t, image, args...)
 		ready(t, p)
-		rss[i] = memory(t, p.Pid(), "VmRSS")
+		rss, peak = memory(t, p.Pid(), "VmRSS"), memory(t, p.Pid(), "VmHWM")
 		if err := p.Close(); err != nil {
 			t.Fatal(err)
 		}
+		return rss, peak
 	}
-	t.Logf("log of 64 MiB: RSS %d KiB, without the guard %d KiB", rss[0], rss[1])
-	if rss[0] >= rss[1] {
-		t.Fatal("nothing was given back")
+	rss, peak := start()
+	kept, _ := start("-off-memory")
+	_, replay := start("-off-replay")
+	t.Logf("log of 64 MiB: RSS %d KiB, unguarded %d KiB; peak %d KiB, unguarded %d KiB", rss, kept, peak, replay)
+	if rss >= kept {
+		t.Error("nothing was given back")
+	}
+	if peak >= replay {
+		t.Error("all segments were in memory at once")
+	}
+}
+
+// Guard 6: kfake finds in our snapshot what it would have found without it.
+func TestSnapshotAfterCrash(t *testing.T) {
+	o := options(t)
+	o.Retention.Bytes, o.Retention.SegmentBytes = 4<<20, 1000
+	open(t, o)
+	c := client(t, o.Socket)
+	for i := range 100 {
+		mustProduce(t, c, fmt.Sprint(i), strings.Repeat("x", i*5))
+	}
+	var found [2]string
+	for i := range found {
+		image := crashImage(t, o)
+		image.off.replay, image.off.startRun = i == 1, true
+		b := open(t, image)
+		c := client(t, image.Socket)
+		first, end := bounds(t, c)
+		at := mustProduce(t, c, "next")
+		found[i] = fmt.Sprint(first, end, at, read(t, c, 0))
+		closeBroker(t, b)
+		open(t, image)
+		if got := fmt.Sprint(first, end, at, read(t, client(t, image.Socket), 0)); got != found[i] {
+			t.Errorf("after a clean end: %s, before %s", got, found[i])
+		}
+	}
+	if found[0] != found[1] {
+		t.Errorf("with our snapshot: %s, without: %s", found[0], found[1])
 	}
 }
 

@@ -58,7 +58,7 @@ type Retention struct {
 
 // guards switches guards off, to let a test show the fault that each is there for.
 type guards struct {
-	heartbeat, timer, startRun, topic, lock, bounds, memory, roll, snapshot, identity bool
+	heartbeat, timer, startRun, topic, lock, bounds, memory, replay, roll, snapshot, identity bool
 }
 
 func (o *Options) applyDefaults() {

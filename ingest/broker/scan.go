@@ -31,14 +31,16 @@ const (
 
 // segment is what a scan found in one segment file.
 type segment struct {
-	name  string
-	base  int64     // its name: offset of the first batch
-	size  int64     // bytes
-	good  int64     // bytes up to the first bad batch
-	next  int64     // offset after the last good batch; base if there is none
-	first time.Time // time of the first record by its producer's clock; zero if there is none
-	lost  int64     // records in readable headers after the first bad batch
-	why   string    // why the batch at good is bad
+	name         string
+	base         int64     // its name: offset of the first batch
+	size         int64     // bytes
+	good         int64     // bytes up to the first bad batch
+	next         int64     // offset after the last good batch; base if there is none
+	first        time.Time // time of the first record by its producer's clock; zero if there is none
+	newest       int64     // newest time of a record, ms since 1970
+	transactions bool      // a batch belongs to a transaction
+	lost         int64     // records in readable headers after the first bad batch
+	why          string    // why the batch at good is bad
 }
 
 // segments lists the segment files, oldest first; none if the directory is not there.
@@ -63,8 +65,8 @@ func segments(dir string) ([]segment, error) {
 	return all, nil
 }
 
-// inspect checks the segments before kfake reads them, logs what is lost, and makes
-// kfake read a damaged partition anew instead of by its snapshot (guards 8 and 9).
+// inspect checks the segments before kfake reads them, logs what is lost, and decides
+// whether kfake may go by its snapshot (guards 6, 8 and 9).
 func inspect(dir string, off guards, log *slog.Logger) error {
 	all, err := segments(dir)
 	if err != nil {
@@ -75,22 +77,13 @@ func inspect(dir string, off guards, log *slog.Logger) error {
 			return err
 		}
 	}
-	damaged := false
 	for i := range all {
 		if err := all[i].scan(); err != nil {
 			return fmt.Errorf("broker: reading segment: %w", err)
 		}
-		damaged = damaged || all[i].why != ""
 	}
 	report(all, log)
-	if !damaged || off.snapshot {
-		return nil
-	}
-	err = os.Remove(filepath.Join(dir, partitionDir, snapshotName))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("broker: removing the snapshot of a damaged log: %w", err)
-	}
-	return nil
+	return settleSnapshot(dir, all, off)
 }
 
 func checkIdentity(dir string) error {
@@ -123,12 +116,16 @@ func report(all []segment, log *slog.Logger) {
 
 // Offsets into a record batch v2 (Kafka protocol, "Record Batch").
 const (
-	atLength    = 8  // int32: bytes after it
-	atMagic     = 16 // int8
-	atCRC       = 17 // uint32, Castagnoli, of everything after it
-	atDelta     = 23 // int32: last offset − base offset
-	atFirstTime = 27 // int64: ms since 1970
-	batchHeader = 61
+	atLength     = 8  // int32: bytes after it
+	atMagic      = 16 // int8
+	atCRC        = 17 // uint32, Castagnoli, of everything after it
+	atAttributes = 21 // int16: see inTransaction
+	atDelta      = 23 // int32: last offset − base offset
+	atFirstTime  = 27 // int64: ms since 1970
+	atNewestTime = 35 // int64
+	batchHeader  = 61
+
+	inTransaction = 0x10 | 0x20 // attributes: transactional, control
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -158,6 +155,8 @@ func (s *segment) scan() error {
 				s.first = b.first
 			}
 			s.next = b.next
+			s.newest = max(s.newest, b.newest)
+			s.transactions = s.transactions || b.transaction
 			s.good = at + b.size
 		case s.why == "":
 			s.why, s.lost = b.why, b.records
@@ -174,11 +173,13 @@ func (s *segment) scan() error {
 
 // batch is what a scan learns of one record batch.
 type batch struct {
-	size    int64  // bytes; 0 if its length cannot be known
-	next    int64  // offset after it
-	records int64  // by its header
-	why     string // why it is bad; "" if it is good
-	first   time.Time
+	size        int64  // bytes; 0 if its length cannot be known
+	next        int64  // offset after it
+	records     int64  // by its header
+	why         string // why it is bad; "" if it is good
+	first       time.Time
+	newest      int64 // ms since 1970
+	transaction bool
 }
 
 // readBatch reads the next batch, of which left bytes at most are there.
@@ -204,10 +205,12 @@ func readBatch(r io.Reader, left int64) (batch, error) {
 	}
 	delta := int64(int32(binary.BigEndian.Uint32(h[atDelta:])))
 	b := batch{
-		size:    size,
-		next:    int64(binary.BigEndian.Uint64(h[:])) + delta + 1,
-		records: delta + 1,
-		first:   time.UnixMilli(int64(binary.BigEndian.Uint64(h[atFirstTime:]))),
+		size:        size,
+		next:        int64(binary.BigEndian.Uint64(h[:])) + delta + 1,
+		records:     delta + 1,
+		first:       time.UnixMilli(int64(binary.BigEndian.Uint64(h[atFirstTime:]))),
+		newest:      int64(binary.BigEndian.Uint64(h[atNewestTime:])),
+		transaction: binary.BigEndian.Uint16(h[atAttributes:])&inTransaction != 0,
 	}
 	if sum.Sum32() != binary.BigEndian.Uint32(h[atCRC:]) {
 		b.why = "checksum of a batch does not match"
