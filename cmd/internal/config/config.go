@@ -1,0 +1,88 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is everything that can be said.
+type Config struct {
+	Data        string         `yaml:"data" default:"./data" flag:"data" doc:"Folder for everything that is kept: state database, embedded log, sockets. Made with mode 0700 if it is missing; relative to the working directory."`
+	Listen      string         `yaml:"listen" default:"127.0.0.1:8080" flag:"listen" doc:"Address of the public listener, host:port. No TLS: put a reverse proxy before it."`
+	DebugListen string         `yaml:"debug_listen" default:"127.0.0.1:8081" flag:"debug-listen" doc:"Address of the second listener: /healthz, /readyz, /metrics, /debug/pprof. Keep it from the public."`
+	URL         string         `yaml:"url" flag:"url" doc:"Public base URL of this server, for example https://relay.example. Every id that other servers store begins with it: never change it. Empty: http://LISTEN, which only this machine can reach."`
+	Dev         bool           `yaml:"dev" default:"false" flag:"dev" doc:"Development on one machine: allows http, private addresses, and reading streams without a token. Refused when other machines could reach the server."`
+	Title       string         `yaml:"title" default:"Tributary relay" doc:"Name of this relay, shown to people and in other servers' admin pages."`
+	Description string         `yaml:"description" doc:"One plain sentence about this relay. Empty: a general one."`
+	Contact     string         `yaml:"contact" doc:"How other admins reach the operator: an e-mail address or a URL. Public. Empty: none is shown."`
+	Proxies     []netip.Prefix `yaml:"trusted_proxies" doc:"Addresses or networks (CIDR) of reverse proxies whose X-Forwarded-For is believed. Empty: nobody's."`
+
+	Kafka    Kafka    `yaml:"kafka" doc:"The log that all posts go through."`
+	Database Database `yaml:"database" doc:"The state database: subscribers, keys, tokens, positions."`
+	Relay    Relay    `yaml:"relay" doc:"Who may subscribe."`
+	Delivery Delivery `yaml:"delivery" doc:"Sending posts to the servers that subscribed."`
+	Stream   Stream   `yaml:"stream" doc:"Live streams."`
+	Log      Log      `yaml:"log" doc:"The program's own messages, on standard error."`
+}
+
+// Kafka says where the log is.
+type Kafka struct {
+	Brokers        []string      `yaml:"brokers" default:"embedded" doc:"embedded: a broker started by this program, in the data folder. Otherwise addresses of a Kafka, host:port."`
+	Topic          string        `yaml:"topic" default:"posts" doc:"Topic of the log; it has exactly one partition and is made if it is missing. The embedded broker has only posts."`
+	RetentionAge   time.Duration `yaml:"retention_age" default:"7d" doc:"How long the embedded broker keeps posts as they were received, and how far back a subscriber or a reader can resume. Units ms, s, m, h, d. 0: no limit in time. A Kafka has its own setting."`
+	RetentionBytes Bytes         `yaml:"retention_bytes" default:"256MiB" min:"4194304" doc:"Disk that the embedded broker's log takes, whichever of the two limits is met first; about as much memory is needed to start after a crash. Units KiB, MiB, GiB."`
+	TLS            TLS           `yaml:"tls" doc:"TLS to a Kafka."`
+	SASL           SASL          `yaml:"sasl" doc:"How to sign in to a Kafka."`
+}
+
+// TLS to a Kafka.
+type TLS struct {
+	Enabled  bool   `yaml:"enabled" default:"false" doc:"Use TLS."`
+	CAFile   string `yaml:"ca_file" doc:"PEM file of the authorities to believe. Empty: those of the system."`
+	CertFile string `yaml:"cert_file" doc:"PEM file of this client's certificate. Empty: none."`
+	KeyFile  string `yaml:"key_file" doc:"PEM file of its private key."`
+}
+
+// SASL is how to sign in to a Kafka.
+type SASL struct {
+	Mechanism string `yaml:"mechanism" oneof:",plain" doc:"plain, or empty: do not sign in. plain sends the password as it is: use it with TLS."`
+	Username  string `yaml:"username" doc:"Name to sign in with."`
+	Password  string `yaml:"password" secret:"true" doc:"Password to sign in with. Better in TRIBUTARY_KAFKA_SASL_PASSWORD than in this file."`
+}
+
+// Database says where the state database is.
+type Database struct {
+	URL string `yaml:"url" secret:"url" doc:"sqlite:PATH. Empty: sqlite, state.db in the data folder."`
+}
+
+// Relay says who may subscribe.
+type Relay struct {
+	Mode string `yaml:"mode" default:"open" oneof:"open" doc:"open: every server that is not blocked."`
+}
+
+// Delivery to the servers that subscribed.
+type Delivery struct {
+	Window           int           `yaml:"window" default:"8" min:"1" doc:"Requests in flight to one server."`
+	Timeout          time.Duration `yaml:"timeout" default:"10s" min:"1000000000" doc:"How long a server may take to answer one."`
+	MaxAge           time.Duration `yaml:"max_age" default:"0s" doc:"Posts that are older are skipped when a server comes back after a downtime; edits and deletions never are. 0: none is skipped."`
+	CatchUpPerSecond int           `yaml:"catch_up_per_second" default:"100" min:"1" doc:"Old posts a second to one server that comes back."`
+	Signers          int           `yaml:"signers" default:"0" doc:"RSA signatures made at once; each takes about a millisecond of one processor. 0: as many as there are processors."`
+}
+
+// Stream is about live streams.
+type Stream struct {
+	MaxClients int           `yaml:"max_clients" default:"5000" min:"1" doc:"Open connections; one more gets 503. Each costs about 20 KiB."`
+	MaxPerIP   int           `yaml:"max_per_ip" default:"0" doc:"Open connections of one address (IPv6: of one /64); one more gets 429. Behind a proxy it needs trusted_proxies. 0: no limit."`
+	Heartbeat  time.Duration `yaml:"heartbeat" default:"15s" min:"1000000000" doc:"A stream without posts for this long tells its position."`
+}
+
+// Log is the program's own messages.
+type Log struct {
+	Level  string `yaml:"level" default:"info" oneof:"debug,info,warn,error" doc:"debug, info, warn or error: this and what is worse is written."`
+	Format string `yaml:"format" default:"text" oneof:"text,json" doc:"text or json."`
+}
+
+// Embedded says that the log is the program's own broker.
+func (k Kafka) Embedded() bool { return len(k.Brokers) == 1 && k.Brokers[0] == embedded }
+
+const embedded = "embedded"

@@ -1,0 +1,6 @@
+//go:build !crashpoint
+
+package config
+
+// crashVariable is unknown to a normal build.
+const crashVariable = ""

@@ -1,0 +1,191 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// rules fills in what follows from other keys and refuses what may not be said together.
+func (l *loader) rules() {
+	c := &l.config
+	l.check("data", notEmpty(c.Data))
+	l.check("listen", checkAddress(c.Listen))
+	l.check("debug_listen", checkAddress(c.DebugListen))
+	if c.Listen == c.DebugListen && !strings.HasSuffix(c.Listen, ":0") {
+		l.check("debug_listen", errors.New("must not be the address of listen: it is not for the public"))
+	}
+	l.url()
+	if c.Dev {
+		l.dev()
+	}
+	l.kafka()
+	if c.Database.URL == "" {
+		c.Database.URL = "sqlite:" + filepath.Join(c.Data, "state.db")
+	} else if !strings.HasPrefix(c.Database.URL, "sqlite:") {
+		l.check("database.url", errors.New("only sqlite:PATH is known"))
+	}
+}
+
+// check notes a fault if there is one.
+func (l *loader) check(path string, err error) {
+	if err != nil {
+		l.fault(path, err)
+	}
+}
+
+func notEmpty(s string) error {
+	if strings.TrimSpace(s) == "" {
+		return errors.New("must not be empty")
+	}
+	return nil
+}
+
+// checkAddress wants host:port with a number as the port; an empty host means every address.
+func checkAddress(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q is not host:port", address)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q has no port between 0 and 65535", address)
+	}
+	if strings.ContainsAny(host, "/ ") {
+		return fmt.Errorf("%q is not host:port", address)
+	}
+	return nil
+}
+
+// url brings the public URL into its one form: lower case, no default port, no slash at the end.
+func (l *loader) url() {
+	c := &l.config
+	if c.URL == "" {
+		if checkAddress(c.Listen) != nil {
+			return // that is fault enough
+		}
+		c.URL = "http://" + c.Listen
+		if !loopbackAddress(c.Listen) || strings.HasSuffix(c.Listen, ":0") {
+			l.fault("url", fmt.Errorf("is needed when listen is %s, for example https://relay.example", c.Listen))
+			return
+		}
+	}
+	u, err := canonicalURL(c.URL)
+	if err != nil {
+		l.fault("url", err)
+		return
+	}
+	if u.Scheme == "http" && !loopbackHost(u.Hostname()) {
+		if !c.Dev { // dev says more about it
+			l.fault("url", errors.New("must be https: other servers neither follow nor deliver to http"))
+		}
+		return
+	}
+	c.URL = u.String()
+}
+
+func canonicalURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("%q is not a URL such as https://relay.example", text)
+	}
+	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, fmt.Errorf("%q must be scheme and host only: ids are built below it", text)
+	}
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	for _, r := range host {
+		if r > '~' {
+			return nil, fmt.Errorf("%q has letters outside ASCII: write the host in its xn-- form", text)
+		}
+	}
+	if port == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		port = ""
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port != "" {
+		host += ":" + port
+	}
+	return &url.URL{Scheme: u.Scheme, Host: host}, nil
+}
+
+// dev is for one machine: it opens private addresses to strangers' URLs and streams to everybody.
+func (l *loader) dev() {
+	c := &l.config
+	const only = "dev is for one machine only, and %s can be reached from others"
+	if !loopbackAddress(c.Listen) {
+		l.fault("listen", fmt.Errorf(only, c.Listen))
+	}
+	if !loopbackAddress(c.DebugListen) {
+		l.fault("debug_listen", fmt.Errorf(only, c.DebugListen))
+	}
+	if u, err := url.Parse(c.URL); err == nil && !loopbackHost(u.Hostname()) {
+		l.fault("url", fmt.Errorf(only, c.URL))
+	}
+}
+
+// loopbackAddress says that only this machine reaches a listener.
+func loopbackAddress(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && loopbackHost(host)
+}
+
+// loopbackHost knows the names of RFC 6761 §6.3 and the addresses.
+func loopbackHost(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+func (l *loader) kafka() {
+	k := &l.config.Kafka
+	l.check("kafka.topic", notEmpty(k.Topic))
+	if len(k.Brokers) == 0 {
+		l.fault("kafka.brokers", errors.New("must not be empty"))
+	}
+	if k.Embedded() {
+		if k.Topic != "posts" {
+			l.fault("kafka.topic", errors.New("the embedded broker has only the topic posts"))
+		}
+		if k.TLS.Enabled || k.SASL.Mechanism != "" {
+			l.fault("kafka.brokers", errors.New("the embedded broker has neither TLS nor SASL: it is on a unix socket"))
+		}
+		return
+	}
+	for _, broker := range k.Brokers {
+		host, _, _ := net.SplitHostPort(broker)
+		if err := checkAddress(broker); err != nil || host == "" {
+			l.fault("kafka.brokers", fmt.Errorf("%q is neither the word embedded alone nor host:port", broker))
+		}
+	}
+	if (k.TLS.CertFile == "") != (k.TLS.KeyFile == "") {
+		l.fault("kafka.tls.cert_file", errors.New("certificate and key come together"))
+	}
+	if k.SASL.Mechanism != "" && k.SASL.Username == "" {
+		l.fault("kafka.sasl.username", errors.New("is needed to sign in"))
+	}
+}
+
+// Warnings are things that work and are probably not meant.
+func (c Config) Warnings() []string {
+	var list []string
+	u, _ := url.Parse(c.URL)
+	if u != nil && u.Scheme == "http" && !c.Dev {
+		list = append(list, "url is "+c.URL+": no other server can reach it; set url to this server's public https address, or dev to try things on this machine")
+	}
+	if !loopbackAddress(c.DebugListen) {
+		list = append(list, "debug_listen is "+c.DebugListen+": keep profiles and metrics from the public")
+	}
+	if k := c.Kafka; k.SASL.Mechanism == "plain" && !k.TLS.Enabled {
+		list = append(list, "kafka.sasl.mechanism is plain without kafka.tls.enabled: the password crosses the network as it is")
+	}
+	return list
+}
