@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"tributary/relay/admin"
+)
+
+func newSubscribersCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "subscribers", Short: "Servers subscribed to the relay", Args: cobra.NoArgs}
+	cmd.AddCommand(newSubscribersListCommand(), newSubscribersRemoveCommand())
+	return cmd
+}
+
+func newSubscribersListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the subscribers and how deliveries to them go",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := adminClient(cmd)
+			if err != nil {
+				return err
+			}
+			subscribers, err := client.Subscribers(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return show(cmd, subscribers, func(w io.Writer) { subscribersTable(w, subscribers) })
+		},
+	}
+}
+
+func subscribersTable(w io.Writer, subscribers []admin.Subscriber) {
+	fmt.Fprintln(w, "HOST\tSTATE\tDELIVERY\tLAG\tDELIVERED\tGIVEN UP\tLAST SUCCESS\tLAST ERROR\tSINCE\tACTOR")
+	for _, s := range subscribers {
+		l := s.Lane
+		if l == nil {
+			l = &admin.Lane{}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", s.Host, s.State, dash(l.State), l.Lag, l.Delivered, l.GivenUp,
+			when(l.LastSuccess), dash(l.LastError), when(s.Created), s.Actor)
+	}
+}
+
+func newSubscribersRemoveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove HOST|ACTOR",
+		Short: "End the subscriptions of a server or of one actor, and tell them; a block keeps them out",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := adminClient(cmd)
+			if err != nil {
+				return err
+			}
+			removed, err := client.RemoveSubscriber(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return show(cmd, removed, func(w io.Writer) {
+				for _, s := range removed {
+					fmt.Fprintf(w, "removed %s\n", s.Actor)
+				}
+			})
+		},
+	}
+}

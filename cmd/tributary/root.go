@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"tributary/cmd/internal/config"
+)
+
+func newRoot() *cobra.Command {
+	root := group(&cobra.Command{
+		Use:   "tributary",
+		Short: "A relay and timeline aggregator for the fediverse",
+		Long: `Tributary is a relay and timeline aggregator for the fediverse (ActivityPub):
+servers subscribe to it, their public posts flow into one log, and from there to
+the other servers and to live streams.`,
+		Example: `  tributary config example > tributary.yaml
+  tributary config check --config tributary.yaml`,
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true, // main prints them
+	}, newConfig(), newVersion())
+	root.SetVersionTemplate("tributary {{.Version}}\n")
+	root.SetFlagErrorFunc(suggestFlag)
+	return root
+}
+
+// group makes parent hold commands. Alone it prints its help; an unknown command fails with the
+// nearest known one, which cobra itself does for the root only.
+func group(parent *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	parent.AddCommand(commands...)
+	parent.Args = suggestCommand
+	parent.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	return parent
+}
+
+func suggestCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return fmt.Errorf("%s has no command %q: did you mean %s? See %s --help",
+		cmd.CommandPath(), args[0], config.Nearest(args[0], names), cmd.CommandPath())
+}
+
+func suggestFlag(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return fmt.Errorf("%w. See %s --help", err, cmd.CommandPath())
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	name := strings.TrimLeft(unknown.GetSpecifiedName(), "-")
+	return fmt.Errorf("%s has no flag --%s: did you mean --%s? See %s --help",
+		cmd.CommandPath(), name, config.Nearest(name, names), cmd.CommandPath())
+}
+
+// noArgs is cobra.NoArgs in words that fit a command without commands.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no arguments, and was given %q. See %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+	}
+	return nil
+}
