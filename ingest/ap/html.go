@@ -11,14 +11,14 @@ import (
 
 // Sanitise returns HTML that may be shown: Mastodon's elements and classes,
 // headings as bold paragraphs, links of Mastodon's schemes with
-// rel="nofollow noopener noreferrer", every element closed, at most 128 KiB.
+// rel="nofollow noopener noreferrer", every element closed, at most 96 KiB.
 // What it returns it leaves unchanged.
 //
 // Two passes make it: rewriter does what Mastodon does, and the policy of
 // bluemonday has the last word, so that a mistake in the first can lose markup
 // but not let any through.
 func Sanitise(s string) string {
-	out, _, _ := rewrite(s, maxHTMLOut)
+	out, _, _ := rewrite(s, maxHTML)
 	return out
 }
 
@@ -40,9 +40,7 @@ type anchor struct {
 // rewrite sanitises s to at most limit bytes of HTML (none when limit is 0), and
 // brings its text and links.
 func rewrite(s string, limit int) (out, text string, anchors []anchor) {
-	if len(s) > maxHTML {
-		s = string(cut([]byte(s[:maxHTML+utf8.UTFMax]), maxHTML))
-	}
+	s = cut(s, maxHTML)
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
@@ -432,7 +430,7 @@ var linkSchemes = []string{
 // cleanHref returns a link's target as net/url writes it, "" when its scheme is
 // not one of linkSchemes.
 func cleanHref(s string) string {
-	if _, rest := plainURI(s); rest > 0 && !strings.ContainsAny(s[rest:], "^`{|}'[]!*()") && s[len(s)-1] != '#' {
+	if _, rest := plainURI(s); rest > 0 && !strings.ContainsAny(s[rest:], "#^`{|}'[]!*()") {
 		return s
 	}
 	s = strings.TrimSpace(s)

@@ -23,13 +23,12 @@ const (
 	maxTagInput = 1024    // bytes of a hashtag that are looked at
 	maxBlurhash = 128     // bytes
 
-	maxHTML       = 96 << 10  // bytes of HTML that are read; the longest articles seen have 60 KiB
-	maxHTMLOut    = 128 << 10 // bytes of sanitised HTML: escapes and rel make it longer
-	maxNote       = 24 << 10  // bytes of a sanitised biography
-	maxFieldValue = 4 << 10   // bytes of a sanitised profile field
-	maxNesting    = 32        // open elements in sanitised HTML
-	maxClasses    = 8         // of one element
-	maxAttributes = 32        // of one element that are looked at
+	maxHTML       = 96 << 10 // bytes of HTML that are read, and of sanitised HTML, and of its text
+	maxNote       = 24 << 10 // bytes of a sanitised biography
+	maxFieldValue = 4 << 10  // bytes of a sanitised profile field
+	maxNesting    = 32       // open elements in sanitised HTML
+	maxClasses    = 8        // of one element
+	maxAttributes = 32       // of one element that are looked at
 
 	maxAudience    = 256 // to and cc each; Public is found behind them too
 	maxTagEntries  = 512 // entries of tag that are looked at

@@ -58,7 +58,7 @@ func (d *document) words(obj ref, p *Post) {
 		content = paragraphs(strings.ReplaceAll(content, "<", "&lt;"))
 	}
 	var anchors []anchor
-	p.Content, p.Text, anchors = rewrite(content, maxHTMLOut)
+	p.Content, p.Text, anchors = rewrite(content, maxHTML)
 	p.Links = links(anchors, p.Mentions)
 
 	// Mastodon shows no title of a note; Lotide's notes have nothing else.

@@ -117,8 +117,7 @@ func (d *document) string1(v ref, limit int) string {
 	}
 	s := string(cut(b, limit))
 	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\uFFFD")
-		s = s[:len(cut([]byte(s), limit))]
+		s = cut(strings.ToValidUTF8(s, "\uFFFD"), limit)
 	}
 	if n.escaped && strings.ContainsFunc(s, isControl) {
 		s = strings.Map(dropControl, s)
@@ -126,16 +125,16 @@ func (d *document) string1(v ref, limit int) string {
 	return s
 }
 
-// cut shortens b to at most limit bytes, at the start of a character.
-func cut(b []byte, limit int) []byte {
-	if len(b) <= limit {
-		return b
+// cut shortens s to at most limit bytes, at the start of a character.
+func cut[T string | []byte](s T, limit int) T {
+	if len(s) <= limit {
+		return s
 	}
 	i := limit
-	for i > 0 && limit-i < utf8.UTFMax && !utf8.RuneStart(b[i]) {
+	for i > 0 && limit-i < utf8.UTFMax && !utf8.RuneStart(s[i]) {
 		i--
 	}
-	return b[:i]
+	return s[:i]
 }
 
 func isControl(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }
