@@ -18,12 +18,14 @@ func newRoot() *cobra.Command {
 		Long: `Tributary is a relay and timeline aggregator for the fediverse (ActivityPub):
 servers subscribe to it, their public posts flow into one log, and from there to
 the other servers and to live streams.`,
-		Example: `  tributary config example > tributary.yaml
+		Example: `  tributary serve --dev
+  tributary admin token create --scope read
+  tributary config example > tributary.yaml
   tributary config check --config tributary.yaml`,
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true, // main prints them
-	}, newConfig(), newVersion())
+	}, newServe(), newAdminCommand(), newConfig(), newVersion(), newBroker())
 	root.SetVersionTemplate("tributary {{.Version}}\n")
 	root.SetFlagErrorFunc(suggestFlag)
 	return root

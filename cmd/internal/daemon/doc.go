@@ -1,0 +1,18 @@
+// Package daemon builds, runs and ends the whole program: cmd/tributary runs
+// it, and tests run the same graph.
+//
+// Build opens what is needed in the order of dependence and starts nothing that
+// talks to strangers. Run starts the parts in that order, and ends them in the
+// reverse one: listeners stop first, then streams are told, deliveries drain,
+// the log is settled, the broker and the database are closed. Each part has a
+// budget to end in; a part that fails ends them all.
+//
+//	daemon.go     Build, Run
+//	part.go       what is started and ended together
+//	datadir.go    the data directory and its lock
+//	broker.go     the embedded broker as a child, or a Kafka by address
+//	ingest.go     state database, keys, egress, log, admission
+//	relay.go      actor, inbox, deliveries, admin socket
+//	stream.go     live streams and their tokens
+//	listen.go     the public listener;  debug.go  the second one
+package daemon

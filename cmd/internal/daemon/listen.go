@@ -1,0 +1,95 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Bounds of the public listener. Bodies have their own in package relay.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	headerBytes   = 32 << 10
+	httpDrain     = 10 * time.Second
+)
+
+// listen takes the two addresses.
+func (d *Daemon) listen(ctx context.Context) (err error) {
+	var lc net.ListenConfig
+	if d.public, err = lc.Listen(ctx, "tcp", d.cfg.Listen); err != nil {
+		return fmt.Errorf("listen: %w (is another program using %s? choose one with --listen)", err, d.cfg.Listen)
+	}
+	d.onClose("public listener", d.public.Close)
+	if d.debug, err = lc.Listen(ctx, "tcp", d.cfg.DebugListen); err != nil {
+		return fmt.Errorf("debug listen: %w (is another program using %s? choose one with --debug-listen)", err, d.cfg.DebugListen)
+	}
+	d.onClose("debug listener", d.debug.Close)
+	d.serveDebug()
+	return nil
+}
+
+// servePublic adds the listener that strangers reach.
+func (d *Daemon) servePublic() error {
+	mux := http.NewServeMux()
+	d.relay.Routes(mux)
+	mux.Handle("GET /api/v1/firehose", d.stream.Firehose())
+	server := &http.Server{
+		Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
+		ErrorLog: quietLog(d.log),
+	}
+	d.parts.add("public listener", func(ctx context.Context) error { return serve(ctx, server, d.public) })
+	return nil
+}
+
+// serve runs an HTTP server until ctx ends, then lets requests under way finish.
+func serve(ctx context.Context, server *http.Server, l net.Listener) error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Serve(l) }()
+	select {
+	case err := <-stopped:
+		return err
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpDrain)
+	defer cancel()
+	err := server.Shutdown(drain)
+	if err != nil {
+		err = errors.Join(err, server.Close())
+	}
+	<-stopped
+	return err
+}
+
+// clientIP is the address that a request is counted under: the peer's, or what
+// a trusted proxy in front of us says.
+func (d *Daemon) clientIP(r *http.Request) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	addr := peer.Addr().Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && d.trusted(addr); i-- {
+		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		addr = next.Unmap()
+	}
+	return addr.String()
+}
+
+func (d *Daemon) trusted(a netip.Addr) bool {
+	for _, p := range d.cfg.Proxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

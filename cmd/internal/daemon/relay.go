@@ -1,0 +1,84 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"tributary/relay"
+	"tributary/relay/admin"
+	"tributary/relay/delivery"
+)
+
+// openRelay makes the service actor with its inbox and the lanes.
+func (d *Daemon) openRelay(ctx context.Context) error {
+	tail := d.ingest.Tail()
+	r, err := relay.New(ctx, d.community, relay.Config{
+		Name: d.cfg.Title, Summary: d.cfg.Description, Version: d.version,
+	}, relay.Deps{
+		DB: d.db, Key: d.key, Keys: d.remote, Admission: d.admission,
+		Next:    func() uint64 { return tail.Tip() + 1 },
+		Enqueue: delivery.Enqueue,
+		Wake:    func() { d.engine.Wake() },
+		Log:     d.log, Registerer: d.registry,
+	})
+	if err != nil {
+		return err
+	}
+	d.relay = r
+	d.engine, err = delivery.New(delivery.Config{
+		Window: d.cfg.Delivery.Window, Timeout: d.cfg.Delivery.Timeout, MaxAge: d.cfg.Delivery.MaxAge,
+		CatchUpPerSecond: d.cfg.Delivery.CatchUpPerSecond,
+	}, delivery.Deps{
+		Tail: tail, DB: d.db, Signer: d.signer, Client: d.remote, Subscribers: inboxes{r.Subscriptions()},
+		Actor: d.community.Actor(), Log: d.log, Registerer: d.registry,
+	})
+	if err != nil {
+		return fmt.Errorf("delivery: %w", err)
+	}
+	d.parts.add("relay", r.Run)
+	d.parts.add("deliveries", d.deliver)
+	return nil
+}
+
+// deliver runs the lanes once they can tell what is new from what is old.
+func (d *Daemon) deliver(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-d.ingest.Ready():
+		return d.engine.Run(ctx)
+	}
+}
+
+// inboxes are the delivery inboxes of the accepted subscribers.
+type inboxes struct{ *relay.Subscriptions }
+
+// Inboxes implements delivery.Subscribers.
+func (s inboxes) Inboxes(ctx context.Context) ([]string, error) {
+	accepted, err := s.Accepted(ctx)
+	all := make([]string, len(accepted))
+	for i, a := range accepted {
+		all[i] = a.Delivery
+	}
+	return all, err
+}
+
+// openAdmin offers the operator's actions on a unix socket.
+func (d *Daemon) openAdmin() error {
+	tail := d.ingest.Tail()
+	service := admin.New(admin.Deps{
+		Relay: d.relay, Tokens: d.tokens, DB: d.db, Log: d.log,
+		Tip: tail.Tip, LogStart: tail.Start, StateCursor: d.ingest.StatePosition, Lanes: d.engine.Status,
+	})
+	listener, err := admin.Listen(admin.SocketPath(d.data.path))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: service.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	d.parts.add("admin socket", func(ctx context.Context) error {
+		return serve(ctx, server, listener)
+	})
+	return nil
+}
