@@ -143,7 +143,10 @@ func badSignatures(t *testing.T, alice *account) []badInput {
 		{name: "host unsigned", message: without("host"), status: 401, verdict: "coverage", says: "host"},
 		{name: "digest unsigned", message: without("digest"), status: 401, verdict: "coverage", says: "digest"},
 		{name: "date unsigned", message: without("date"), status: 401, verdict: "coverage", says: "date"},
-		{name: "digest of another body", message: with(func(m *message) { m.Body = append(m.Body, ' '); m.Digest = "SHA-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }),
+		{name: "digest of another body", message: with(func(m *message) {
+			m.Body = append(m.Body, ' ')
+			m.Digest = "SHA-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+		}),
 			status: 401, verdict: "digest", says: "digest"},
 	}
 }

@@ -42,7 +42,7 @@ func newEnv(t *testing.T, change func(*Config, *Deps)) *env {
 		t.Fatal(err)
 	}
 	e := &env{t: t, ingest: log, registry: prometheus.NewRegistry(), failing: new(atomic.Bool), admitted: new(atomic.Int64)}
-	e.remote = remote.New(remote.Config{AllowPrivate: true, AllowHTTP: true}, signature.NewSigner(c.KeyID(), key, 2), log.DB, ingesttest.Logger(t), nil)
+	e.remote = remote.New(remote.Config{AllowPrivate: true, AllowHTTP: true, RefreshEvery: time.Nanosecond}, signature.NewSigner(c.KeyID(), key, 2), log.DB, ingesttest.Logger(t), nil)
 	t.Cleanup(e.remote.Close)
 	cfg := Config{}
 	deps := Deps{

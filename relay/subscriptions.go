@@ -73,6 +73,18 @@ func (s *Subscriptions) Accepted(context.Context) ([]Subscriber, error) {
 	return list, nil
 }
 
+// Inboxes lists the delivery inboxes of the accepted subscribers, each once or
+// more: what relay/delivery keeps lanes for.
+func (s *Subscriptions) Inboxes(context.Context) ([]string, error) {
+	var list []string
+	for _, sub := range s.current.Load().all {
+		if sub.State == StateAccepted {
+			list = append(list, sub.Delivery)
+		}
+	}
+	return list, nil
+}
+
 // List returns all subscribers in every state, oldest first. The caller must not change it.
 func (s *Subscriptions) List() []Subscriber { return s.current.Load().all }
 

@@ -10,6 +10,7 @@ import (
 	"tributary/ingest/state"
 	"tributary/ingest/token"
 	"tributary/relay"
+	"tributary/relay/delivery"
 )
 
 // Deps is what the actions work with. All are needed but Log.
@@ -17,9 +18,10 @@ type Deps struct {
 	Relay       *relay.Relay
 	Tokens      *token.Store
 	DB          *state.DB
-	Tip         func() uint64 // seq of the newest record
-	LogStart    func() uint64 // seq of the oldest one
-	StateCursor func() uint64 // seq up to which the state database stands for the log
+	Tip         func() uint64                                    // seq of the newest record
+	LogStart    func() uint64                                    // seq of the oldest one
+	StateCursor func() uint64                                    // seq up to which the state database stands for the log
+	Lanes       func(context.Context) ([]delivery.Status, error) // of delivery.Engine
 	Log         *slog.Logger
 }
 
@@ -81,7 +83,7 @@ func (s *Service) RevokeToken(ctx context.Context, id string) error {
 
 // Subscribers lists all subscriptions, oldest first.
 func (s *Service) Subscribers(ctx context.Context) ([]Subscriber, error) {
-	lanes, err := s.lanes(ctx)
+	lanes, err := s.lanesByInbox(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
+
+	"tributary/relay/delivery"
 )
 
-// Stats reads the figures. The lanes' positions are those last saved, at most a
-// second or so old.
+// Stats reads the figures.
 func (s *Service) Stats(ctx context.Context) (Stats, error) {
-	lanes, err := s.lanes(ctx)
+	lanes, err := s.lanesByInbox(ctx)
 	if err != nil {
 		return Stats{}, err
 	}
@@ -25,49 +25,16 @@ func (s *Service) Stats(ctx context.Context) (Stats, error) {
 	}, nil
 }
 
-// lanes reads the lanes by inbox.
-func (s *Service) lanes(ctx context.Context) (map[string]Lane, error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT inbox, position, delivered, given_up, last_success, last_failure,
-		last_error, failing_since FROM lanes`)
+func (s *Service) lanesByInbox(ctx context.Context) (map[string]Lane, error) {
+	list, err := s.Lanes(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("admin: listing lanes: %w", err)
 	}
-	defer rows.Close()
-	tip := s.Tip()
-	lanes := make(map[string]Lane)
-	for rows.Next() {
-		var inbox string
-		var l Lane
-		var position, success, failure, failing int64
-		if err := rows.Scan(&inbox, &position, &l.Delivered, &l.GivenUp, &success, &failure, &l.LastError, &failing); err != nil {
-			return nil, fmt.Errorf("admin: listing lanes: %w", err)
-		}
-		l.Position = uint64(position)
-		l.Lag = lag(tip, l.Position)
-		l.LastSuccess, l.LastFailure, l.FailingSince = moment(success), moment(failure), moment(failing)
-		lanes[inbox] = l
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("admin: listing lanes: %w", err)
+	lanes := make(map[string]Lane, len(list))
+	for _, status := range list {
+		lanes[status.Inbox] = laneOf(status)
 	}
 	return lanes, nil
-}
-
-// lag: the position is the first seq that is not settled, so a lane that is
-// through with everything stands one above the tip.
-func lag(tip, position uint64) uint64 {
-	if position > tip {
-		return 0
-	}
-	return tip - position + 1
-}
-
-// moment is zero for a 0, which means never.
-func moment(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
 }
 
 func summary(lanes map[string]Lane) LaneSummary {
@@ -77,7 +44,7 @@ func summary(lanes map[string]Lane) LaneSummary {
 		lags = append(lags, l.Lag)
 		sum.Delivered += l.Delivered
 		sum.GivenUp += l.GivenUp
-		if !l.FailingSince.IsZero() {
+		if l.State == string(delivery.StateFailing) {
 			sum.Failing++
 		}
 	}

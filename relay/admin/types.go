@@ -6,6 +6,7 @@ import (
 	"tributary/ingest"
 	"tributary/ingest/token"
 	"tributary/relay"
+	"tributary/relay/delivery"
 )
 
 // Token is a token without its secret.
@@ -42,7 +43,7 @@ type Subscriber struct {
 	Inbox   string    `json:"inbox"`
 	State   string    `json:"state"`
 	Created time.Time `json:"created"`
-	Lane    *Lane     `json:"lane,omitempty"` // nil: it has none
+	Lane    *Lane     `json:"lane,omitempty"` // nil: it has none now
 }
 
 func subscriberOf(s relay.Subscriber) Subscriber {
@@ -51,14 +52,26 @@ func subscriberOf(s relay.Subscriber) Subscriber {
 
 // Lane is how far deliveries to an inbox are. Several subscribers may share one.
 type Lane struct {
-	Position     uint64    `json:"position"` // lowest seq not yet settled, as it was last saved
+	Inbox        string    `json:"inbox"`
+	Host         string    `json:"host"`
+	State        string    `json:"state"`    // "live", "catching_up" or "failing"
+	Position     uint64    `json:"position"` // lowest seq not yet settled
 	Lag          uint64    `json:"lag"`      // seqs from there to the tip
 	Delivered    int64     `json:"delivered"`
 	GivenUp      int64     `json:"given_up"`
 	LastSuccess  time.Time `json:"last_success,omitzero"`
 	LastFailure  time.Time `json:"last_failure,omitzero"`
-	LastError    string    `json:"last_error,omitempty"`
+	LastError    string    `json:"last_error,omitempty"` // status and the first words of the answer
 	FailingSince time.Time `json:"failing_since,omitzero"`
+	NextTry      time.Time `json:"next_try,omitzero"`
+}
+
+func laneOf(s delivery.Status) Lane {
+	return Lane{
+		Inbox: s.Inbox, Host: s.Host, State: string(s.State), Position: s.Position, Lag: s.Lag,
+		Delivered: s.Delivered, GivenUp: s.GivenUp, LastSuccess: s.LastSuccess, LastFailure: s.LastFailure,
+		LastError: s.LastError, FailingSince: s.FailingSince, NextTry: s.NextTry,
+	}
 }
 
 // Block is a refused domain or actor.
