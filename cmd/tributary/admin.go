@@ -17,15 +17,25 @@ import (
 // newAdminCommand is what an operator asks of a running relay, through the
 // socket in its data directory.
 func newAdminCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := group(&cobra.Command{
 		Use:   "admin",
-		Short: "Operate the relay that runs with a data directory: tokens, subscribers, blocks, figures",
-		Args:  noArgs,
-	}
+		Short: "Operate a running relay: tokens, subscribers, blocks, figures",
+		Long: `What an operator asks of a running relay. The command finds it by its data
+directory, where serve listens on a socket that only its own user can open.`,
+		Example: `  tributary admin token create --scope read
+  tributary admin --data /var/lib/tributary subscribers list`,
+	}, newTokenCommand(), newSubscribersCommand(), newBlockCommand(), newStatsCommand())
 	config.AddFlags(cmd.PersistentFlags(), "data")
 	cmd.PersistentFlags().Bool("json", false, "print JSON instead of a table")
-	cmd.AddCommand(newTokenCommand(), newSubscribersCommand(), newBlockCommand(), newStatsCommand())
 	return cmd
+}
+
+// oneArg demands the argument that the command's usage names.
+func oneArg(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s takes one argument, and was given %d. See %s --help", cmd.UseLine(), len(args), cmd.CommandPath())
+	}
+	return nil
 }
 
 // adminClient asks the relay of the data directory that flags, environment and file name.

@@ -10,17 +10,21 @@ import (
 )
 
 func newBlockCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "block", Short: "Domains and actors that may give the relay nothing", Args: cobra.NoArgs}
-	cmd.AddCommand(newBlockAddCommand(), newBlockRemoveCommand(), newBlockListCommand())
-	return cmd
+	return group(&cobra.Command{
+		Use:     "block",
+		Short:   "Domains and actors that may give the relay nothing",
+		Example: "  tributary admin block add spam.example --reason spam --dry-run",
+	}, newBlockAddCommand(), newBlockRemoveCommand(), newBlockListCommand())
 }
 
 func newBlockAddCommand() *cobra.Command {
 	var request admin.BlockRequest
 	cmd := &cobra.Command{
 		Use:   "add DOMAIN|ACTOR",
-		Short: "Refuse a domain with its subdomains, or an actor by its URI; its subscriptions end and its posts are withdrawn",
-		Args:  cobra.ExactArgs(1),
+		Short: "Refuse a domain with its subdomains, or an actor; subscriptions end and posts are withdrawn",
+		Example: `  tributary admin block add spam.example --reason spam --note "seen on Monday" --dry-run
+  tributary admin block add https://social.example/users/spammer`,
+		Args: oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.Key = args[0]
 			client, err := adminClient(cmd)
@@ -57,9 +61,10 @@ func blockTable(w io.Writer, result admin.BlockResult) {
 
 func newBlockRemoveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "remove DOMAIN|ACTOR",
-		Short: "Let a domain or an actor in again; what was withdrawn stays so",
-		Args:  cobra.ExactArgs(1),
+		Use:     "remove DOMAIN|ACTOR",
+		Short:   "Let a domain or an actor in again; what was withdrawn stays so",
+		Example: "  tributary admin block remove spam.example",
+		Args:    oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := adminClient(cmd)
 			if err != nil {
@@ -75,9 +80,10 @@ func newBlockRemoveCommand() *cobra.Command {
 
 func newBlockListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "List the blocks",
-		Args:  noArgs,
+		Use:     "list",
+		Short:   "List the blocks",
+		Example: "  tributary admin block list",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := adminClient(cmd)
 			if err != nil {

@@ -11,9 +11,10 @@ import (
 
 func newStatsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "stats",
-		Short: "Figures about the log, the subscribers and the deliveries",
-		Args:  noArgs,
+		Use:     "stats",
+		Short:   "Figures about the log, the subscribers and the deliveries",
+		Example: "  tributary admin stats --json",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := adminClient(cmd)
 			if err != nil {

@@ -10,16 +10,19 @@ import (
 )
 
 func newSubscribersCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "subscribers", Short: "Servers subscribed to the relay", Args: cobra.NoArgs}
-	cmd.AddCommand(newSubscribersListCommand(), newSubscribersRemoveCommand())
-	return cmd
+	return group(&cobra.Command{
+		Use:     "subscribers",
+		Short:   "Servers that subscribed to the relay",
+		Example: "  tributary admin subscribers list",
+	}, newSubscribersListCommand(), newSubscribersRemoveCommand())
 }
 
 func newSubscribersListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "List the subscribers and how deliveries to them go",
-		Args:  noArgs,
+		Use:     "list",
+		Short:   "List the subscribers and how deliveries to them go",
+		Example: "  tributary admin subscribers list",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := adminClient(cmd)
 			if err != nil {
@@ -48,9 +51,10 @@ func subscribersTable(w io.Writer, subscribers []admin.Subscriber) {
 
 func newSubscribersRemoveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "remove HOST|ACTOR",
-		Short: "End the subscriptions of a server or of one actor, and tell them; a block keeps them out",
-		Args:  cobra.ExactArgs(1),
+		Use:     "remove HOST|ACTOR",
+		Short:   "End the subscriptions of a server or of one actor, and tell them; a block keeps them out",
+		Example: "  tributary admin subscribers remove social.example",
+		Args:    oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := adminClient(cmd)
 			if err != nil {

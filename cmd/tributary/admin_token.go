@@ -14,9 +14,11 @@ import (
 )
 
 func newTokenCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "token", Short: "Tokens for streams and queries", Args: cobra.NoArgs}
-	cmd.AddCommand(newTokenCreateCommand(), newTokenListCommand(), newTokenRevokeCommand())
-	return cmd
+	return group(&cobra.Command{
+		Use:     "token",
+		Short:   "Tokens that open streams and queries",
+		Example: "  tributary admin token create --scope read",
+	}, newTokenCreateCommand(), newTokenListCommand(), newTokenRevokeCommand())
 }
 
 func newTokenCreateCommand() *cobra.Command {
@@ -89,9 +91,10 @@ func parseLife(s string) (time.Duration, error) {
 
 func newTokenListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "List the tokens, without their secrets",
-		Args:  noArgs,
+		Use:     "list",
+		Short:   "List the tokens, without their secrets",
+		Example: "  tributary admin token list --json",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := adminClient(cmd)
 			if err != nil {
@@ -113,9 +116,10 @@ func newTokenListCommand() *cobra.Command {
 
 func newTokenRevokeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "revoke ID",
-		Short: "End a token by its id",
-		Args:  cobra.ExactArgs(1),
+		Use:     "revoke ID",
+		Short:   "End a token by its id",
+		Example: "  tributary admin token revoke 1f0c9a77d2",
+		Args:    oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := adminClient(cmd)
 			if err != nil {
