@@ -8,8 +8,8 @@ import (
 	"tributary/ingest/signature"
 )
 
-// instanceName is the account that stands for the whole server and follows relays.
-const instanceName = "instance"
+// Instance is the account that stands for the whole server and follows relays.
+const Instance = "instance"
 
 // signers bounds the RSA operations that one account does at once.
 const signers = 2

@@ -150,7 +150,7 @@ func (s *Server) unsubscribe(inbox string) (Activity, error) {
 	}
 	delete(s.follows, inbox)
 	return s.instanceSays("Undo", f.id+"/undo", f.id, map[string]any{
-		"id": f.id, "type": "Follow", "actor": s.accounts[instanceName].uri, "object": public,
+		"id": f.id, "type": "Follow", "actor": s.accounts[Instance].uri, "object": public,
 	})
 }
 
@@ -160,13 +160,13 @@ func (s *Server) instanceSays(kind, id, about string, object any) (Activity, err
 		"@context": "https://www.w3.org/ns/activitystreams",
 		"id":       id,
 		"type":     kind,
-		"actor":    s.accounts[instanceName].uri,
+		"actor":    s.accounts[Instance].uri,
 		"object":   object,
 	})
 	if err != nil {
 		return Activity{}, fmt.Errorf("simulator: writing %s: %w", id, err)
 	}
-	return Activity{ID: id, Type: kind, Actor: instanceName, Object: about, Body: body}, nil
+	return Activity{ID: id, Type: kind, Actor: Instance, Object: about, Body: body}, nil
 }
 
 // encode writes JSON as servers in other languages do, without HTML escapes.

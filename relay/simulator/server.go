@@ -103,7 +103,7 @@ func (s *Server) Up() error {
 
 // settle moves the accounts in, now that their URIs are known. s.mu is held.
 func (s *Server) settle() {
-	s.accounts[instanceName] = s.newAccount(Account{Name: instanceName, Type: "Application"})
+	s.accounts[Instance] = s.newAccount(Account{Name: Instance, Type: "Application"})
 	for _, a := range s.cfg.Accounts {
 		s.accounts[a.Name] = s.newAccount(a)
 	}

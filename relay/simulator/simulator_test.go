@@ -264,14 +264,14 @@ func TestFollow(t *testing.T) {
 	if err := json.Unmarshal(follow.Body, &wire); err != nil {
 		t.Fatal(err)
 	}
-	if wire.Type != "Follow" || wire.Actor != server.Actor("instance") || wire.Object != public {
+	if wire.Type != "Follow" || wire.Actor != server.Actor(Instance) || wire.Object != public {
 		t.Fatalf("follow is %+v", wire)
 	}
 	accept, err := json.Marshal(map[string]any{"id": "x", "type": "Accept", "object": json.RawMessage(follow.Body)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := relay.SendRaw(t.Context(), server.Inbox(), "instance", accept); err != nil {
+	if _, err := relay.SendRaw(t.Context(), server.Inbox(), Instance, accept); err != nil {
 		t.Fatal(err)
 	}
 	state, err := server.AwaitFollow(t.Context(), relay.Inbox())
@@ -323,7 +323,7 @@ func TestDocuments(t *testing.T) {
 		{s.Actor("alice"), 200, `"discoverable":true`},
 		{s.Actor("alice"), 200, `"indexable":false`},
 		{s.Actor("alice"), 200, `BEGIN PUBLIC KEY`},
-		{s.Actor("instance"), 200, `"type":"Application"`},
+		{s.Actor(Instance), 200, `"type":"Application"`},
 		{s.Actor("bob"), 410, ``},
 		{s.Actor("nobody"), 404, ``},
 		{post.Object, 200, `"attributedTo":"` + s.Actor("alice") + `"`},

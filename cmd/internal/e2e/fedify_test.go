@@ -185,8 +185,8 @@ func (f *fedify) carriesAPost() {
 }
 
 // A post that bears no LD signature goes out as an Announce, and Fedify finds the
-// object at its origin. A boost of a post that the relay does not know is fetched
-// by the relay first.
+// object at its origin. What a member server itself announces, as relays and LitePub
+// servers do, is fetched by the relay first.
 func (f *fedify) carriesAnAnnounce() {
 	f.step("announce")
 	world := newWorld(f.T, 1)
@@ -209,7 +209,7 @@ func (f *fedify) carriesAnAnnounce() {
 	if err != nil {
 		f.Fatal(err)
 	}
-	if _, response, err = member.Boost(f.Context(), f.program.inbox(), "carol", quiet.Object); err != nil || response.Status != http.StatusAccepted {
+	if _, response, err = member.Boost(f.Context(), f.program.inbox(), simulator.Instance, quiet.Object); err != nil || response.Status != http.StatusAccepted {
 		f.Fatalf("boost: %d %q, %v", response.Status, response.Body, err)
 	}
 	f.announced(quiet.Object, stranger.Actor("carol"))

@@ -42,7 +42,7 @@ type load struct {
 	t           *testing.T
 	inbox       string
 	senders     []*simulator.Server
-	quiet       *simulator.Server // its posts are known only through boosts
+	quiet       *simulator.Server // its posts are known only because others announce them
 	subscribers []*simulator.Server
 	inFlight    sync.WaitGroup
 
@@ -96,8 +96,8 @@ func (l *load) run(ctx context.Context, rate int, stop <-chan struct{}) {
 }
 
 // one brings the nth post to the relay, however long that takes. Of twenty posts
-// two are hidden, two go out as Announce, two are boosts of what the relay has to
-// fetch, and one is deleted again.
+// two are hidden, two go out as Announce, two are announced by the sender's server so
+// that the relay has to fetch them, and one is deleted again.
 func (l *load) one(ctx context.Context, n int) {
 	index := n % len(l.senders)
 	sender := l.senders[index]
@@ -111,7 +111,7 @@ func (l *load) one(ctx context.Context, n int) {
 	var err error
 	if kind == 6 || kind == 16 {
 		if activity, err = l.quiet.Create(post); err == nil {
-			activity, err = sender.Announce(shown, activity.Object)
+			activity, err = sender.Announce(simulator.Instance, activity.Object)
 		}
 	} else {
 		activity, err = sender.Create(post)

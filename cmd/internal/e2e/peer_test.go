@@ -220,6 +220,9 @@ func (p *peer) await(what string, condition func(receipt) bool) receipt {
 		}
 		seen += len(fresh)
 	}
+	for _, r := range p.receipts(0, 0) {
+		p.t.Logf("%s received %s %s: answered %d, accepted %v", p.origin, r.Type, r.Object, r.Status, r.Accepted)
+	}
 	p.t.Fatalf("%s has not received in %s: %s", p.origin, arrivalTime, what)
 	return receipt{}
 }

@@ -103,6 +103,16 @@ func childOf(parent int, word string) (pid int, found bool) {
 	return 0, false
 }
 
+// running reports whether a process is there; a zombie is not.
+func running(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	return len(fields) > 0 && fields[0] != "Z"
+}
+
 // tail is the end of a log, for a failing test.
 func tail(path string, lines int) string {
 	text, err := os.ReadFile(path)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -79,15 +80,45 @@ func newProgram(t *testing.T, tags string) *program {
 		listen: freeAddress(t),
 		debug:  freeAddress(t),
 	}
-	t.Cleanup(func() {
-		if p.process != nil {
-			p.kill()
-		}
-		if t.Failed() {
-			t.Logf("end of the program's log:\n%s", tail(p.log, 60))
-		}
-	})
+	t.Cleanup(p.end)
 	return p
+}
+
+// end is the end of the test: nothing may run on in its folder.
+func (p *program) end() {
+	if p.process == nil {
+		return
+	}
+	if p.t.Failed() {
+		p.t.Logf("the program's counters:\n%s", p.counters())
+		p.t.Logf("end of the program's log:\n%s", tail(p.log, 60))
+	}
+	broker, found := childOf(p.cmd.Process.Pid, "broker")
+	p.kill()
+	for found && running(broker) { // it ends by itself when its parent is gone
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// counters are the program's metrics that are not zero, for a failing test.
+func (p *program) counters() string {
+	answer, err := http.Get("http://" + p.debug + "/metrics")
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err.Error()
+	}
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "tributary_") && !strings.HasSuffix(line, " 0") && !strings.Contains(line, "_bucket{") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 func freeAddress(t *testing.T) string {
