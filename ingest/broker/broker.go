@@ -41,7 +41,7 @@ func Open(ctx context.Context, o Options) (*Broker, error) {
 	if err := b.open(ctx, o); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	b.log.Info("broker serves", "dir", o.Dir, "socket", o.Socket, "took", time.Since(begun).Round(time.Millisecond))
+	b.log.Info("broker serves", "dir", o.Dir, "socket", o.Socket, "took", time.Since(begun).Round(time.Millisecond).String())
 	return b, nil
 }
 
@@ -64,6 +64,8 @@ func (b *Broker) open(ctx context.Context, o Options) (err error) {
 		if o.off.bounds {
 			retention.Bytes, retention.Age = -1, -1
 		}
+		ctx, cancel := context.WithTimeout(ctx, runMax)
+		defer cancel()
 		if err := EnsureTopic(ctx, k.client, retention); err != nil {
 			return err
 		}

@@ -336,3 +336,41 @@ func memory(t testing.TB, pid int, key string) int64 {
 	}
 	return kib
 }
+
+// If the disk is full just when a segment begins, kfake refuses readers at the end of
+// the log with OffsetOutOfRange though nothing is missing: see the package doc. It is
+// over with the next write.
+func TestFullDiskAtNewSegment(t *testing.T) {
+	o := options(t)
+	p := supervise(t, o, "-segment-bytes", "100")
+	ready(t, p)
+	c := client(t, o.Socket)
+	mustProduce(t, c, strings.Repeat("x", 100))
+	limitFiles(t, p.Pid(), 0)
+	if _, err := produce(t.Context(), c, "y"); !errors.Is(err, kafka.Unknown) {
+		t.Fatalf("produce to a full disk: %v", err)
+	}
+	fetch := func() error {
+		res, err := c.Fetch(t.Context(), &kafka.FetchRequest{Topic: Topic, Offset: 1, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Millisecond})
+		if err != nil {
+			return err
+		}
+		return res.Error
+	}
+	if err := fetch(); !errors.Is(err, kafka.OffsetOutOfRange) {
+		t.Errorf("fetch at the end: %v: kfake has mended it", err)
+	}
+	if first, end := bounds(t, c); first != 0 || end != 1 {
+		t.Errorf("log is [%d, %d)", first, end)
+	}
+	limitFiles(t, p.Pid(), unix.RLIM_INFINITY)
+	if at := mustProduce(t, c, "y"); at != 1 {
+		t.Errorf("next record at %d", at)
+	}
+	if err := fetch(); err != nil {
+		t.Error(err)
+	}
+	if got := read(t, c, 0); len(got) != 2 || got[1] != "y" {
+		t.Error(got)
+	}
+}

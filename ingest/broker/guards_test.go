@@ -292,6 +292,24 @@ func TestSnapshotAfterCrash(t *testing.T) {
 	}
 }
 
+// Guard 6: a full disk, on which the snapshot cannot be written, must not keep the
+// broker from starting.
+func TestSnapshotCannotBeWritten(t *testing.T) {
+	o := options(t)
+	open(t, o)
+	mustProduce(t, client(t, o.Socket), "a")
+	image := crashImage(t, o)
+	if err := os.Mkdir(filepath.Join(image.Dir, partitionDir, snapshotName+".tmp"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	log := &recorder{}
+	image.Log = log.logger()
+	open(t, image)
+	if got := read(t, client(t, image.Socket), 0); got[0] != "a" || !strings.Contains(log.String(), "snapshot not written") {
+		t.Fatal(got, log)
+	}
+}
+
 // Guard 7: bytes leave the disk when they expire, though few records come.
 func TestGuardRoll(t *testing.T) {
 	withAndWithout(t, func(t *testing.T, guarded bool) {

@@ -83,7 +83,7 @@ func inspect(dir string, off guards, log *slog.Logger) error {
 		}
 	}
 	report(all, log)
-	return settleSnapshot(dir, all, off)
+	return settleSnapshot(dir, all, off, log)
 }
 
 func checkIdentity(dir string) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -38,7 +39,7 @@ const snapshotVersion = 1
 // out by itself: a damaged segment that still has the size in the snapshot would be cut
 // while kfake goes on with the old size (guard 8), and open transactions, which are
 // none of ours, are known to a full replay only.
-func settleSnapshot(dir string, all []segment, off guards) error {
+func settleSnapshot(dir string, all []segment, off guards, log *slog.Logger) error {
 	name := filepath.Join(dir, partitionDir, snapshotName)
 	damaged, transactions := false, false
 	for _, s := range all {
@@ -57,8 +58,8 @@ func settleSnapshot(dir string, all []segment, off guards) error {
 	if len(all) == 0 || transactions || off.replay || fits(name, all) {
 		return nil
 	}
-	if err := snapshotOf(all).write(name); err != nil {
-		return fmt.Errorf("broker: writing a snapshot: %w", err)
+	if err := snapshotOf(all).write(name); err != nil { // a full disk must not keep the broker from starting
+		log.Warn("snapshot not written, the start needs as much memory as the log", "err", err)
 	}
 	return nil
 }
@@ -100,8 +101,9 @@ func (s snapshot) write(name string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(name+".tmp", raw, 0o600); err != nil {
+	tmp := name + ".tmp" // kfake removes what is left of it
+	if err := os.WriteFile(tmp, raw, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(name+".tmp", name)
+	return os.Rename(tmp, name)
 }

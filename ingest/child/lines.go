@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // lines is an io.Writer that hands on what is written line by line, without the
@@ -52,7 +53,12 @@ type words struct {
 	mu   sync.Mutex
 	line string
 	raw  bool
+	at   time.Time
 }
+
+// lastWords is how long before its end a child says why it ends. An older line is about
+// something else.
+const lastWords = 5 * time.Second
 
 func (w *words) set(line string, raw bool) {
 	w.mu.Lock()
@@ -60,12 +66,15 @@ func (w *words) set(line string, raw bool) {
 	if raw && w.raw {
 		return // the goroutine dump below the panic
 	}
-	w.line, w.raw = line, raw
+	w.line, w.raw, w.at = line, raw, time.Now()
 }
 
 func (w *words) get() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if time.Since(w.at) > lastWords {
+		return ""
+	}
 	return w.line
 }
 
