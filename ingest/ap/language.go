@@ -54,6 +54,9 @@ func (d *document) language(obj ref, candidates ...string) string {
 			break // several are those of a community, not of a post
 		}
 	}
+	if l := languageTag(d.text(d.get(d.get(obj, "content"), "@language"), maxType)); l != "" {
+		return l // JSON-LD's {"@value": …, "@language": "en"}
+	}
 	if l := d.contextLanguage(obj); l != "" {
 		return l
 	}

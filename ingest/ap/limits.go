@@ -25,16 +25,16 @@ const (
 
 	maxHTML       = 96 << 10 // bytes of HTML that are read, and of sanitised HTML, and of its text
 	maxNote       = 24 << 10 // bytes of a sanitised biography
-	maxFieldValue = 4 << 10  // bytes of a sanitised profile field
+	maxFieldValue = 2 << 10  // bytes of a sanitised profile field
 	maxNesting    = 32       // open elements in sanitised HTML
 	maxClasses    = 8        // of one element
 	maxAttributes = 32       // of one element that are looked at
 
 	maxAudience    = 256 // to and cc each; Public is found behind them too
-	maxTagEntries  = 512 // entries of tag that are looked at
+	maxTagEntries  = 512 // entries of tag or attachment that are looked at
 	maxHashtags    = 64
 	maxMentions    = 64
-	maxEmojis      = 48
+	maxEmojis      = 32
 	maxAttachments = 32
 	maxLinks       = 32
 	maxPollOptions = 64 // CVE-2026-23962: a remote poll without a limit

@@ -73,7 +73,7 @@ func (d *document) fields(obj ref, a *Author) {
 			continue
 		}
 		value, text, _ := rewrite(d.text(d.get(v, "value"), maxSummary), maxFieldValue)
-		f := Field{Name: d.line(d.get(v, "name"), maxLine), Value: value}
+		f := Field{Name: d.line(d.get(v, "name"), maxLabel), Value: value}
 		a.OptOut = a.OptOut || optOutTag(text) || optOutTag(f.Name)
 		if len(a.Fields) < maxFields && (f.Name != "" || f.Value != "") {
 			a.Fields = append(a.Fields, f)

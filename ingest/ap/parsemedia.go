@@ -9,8 +9,9 @@ import (
 // image the files that it is; of an article or an event its picture.
 func (d *document) attachments(obj ref, p *Post) {
 	d.ownFiles(obj, p)
+	n := 0
 	for v := range d.items(d.get(obj, "attachment")) {
-		if len(p.Attachments) == maxAttachments {
+		if n++; n > maxTagEntries || len(p.Attachments) == maxAttachments {
 			return
 		}
 		typ, _ := d.typeOf(v)
@@ -18,7 +19,7 @@ func (d *document) attachments(obj ref, p *Post) {
 		switch {
 		case m.URL == "":
 		case typ == "Link" && m.Type == "unknown": // Lemmy: the link that a post is about
-			p.Links = links(append([]anchor{{href: m.URL}}, anchorsOf(p.Links)...), p.Mentions)
+			p.addLink(m.URL)
 		case m.Type != "unknown" || typ == "Document":
 			p.Attachments = append(p.Attachments, m)
 		}
@@ -104,7 +105,11 @@ func (d *document) ownFiles(obj ref, p *Post) {
 		return
 	}
 	var best Media
+	n := 0
 	look := func(v ref) {
+		if n++; n > maxTagEntries {
+			return
+		}
 		m := d.media(v, "")
 		if m.URL != "" && m.Type == kind && (best.URL == "" || offset(m.Height) < offset(best.Height)) {
 			best = m

@@ -1,6 +1,7 @@
 package ap
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,14 +23,12 @@ func (d *document) post(obj ref, o *Object, parent *Activity) *Post {
 		p.Updated = time.Time{} // Friendica and PeerTube write it from the start
 	}
 	p.Visibility = d.addressing(obj, parent)
+	p.Quote = d.quote(obj)
 	d.tags(obj, p)
-	d.words(obj, p)
 	p.URL = d.page(obj, p)
+	d.words(obj, p)
 	d.attachments(obj, p)
 	p.Poll = d.poll(obj, p)
-	if p.Quote == "" {
-		p.Quote = d.quote(obj)
-	}
 	return p
 }
 
@@ -59,7 +58,11 @@ func (d *document) words(obj ref, p *Post) {
 	}
 	var anchors []anchor
 	p.Content, p.Text, anchors = rewrite(content, maxHTML)
-	p.Links = links(anchors, p.Mentions)
+	for _, a := range anchors {
+		if !a.tag {
+			p.addLink(a.href)
+		}
+	}
 
 	// Mastodon shows no title of a note; Lotide's notes have nothing else.
 	if p.Type != "Note" || p.Content == "" {
@@ -97,28 +100,13 @@ func paragraphs(s string) string {
 	return "<p>" + strings.ReplaceAll(s, "\n", "<br>") + "</p>"
 }
 
-// links are the targets of a post's links, without those that its server marked
-// as mentions or hashtags, and without doubles.
-func links(anchors []anchor, mentions []Mention) []string {
-	var out []string
-next:
-	for _, a := range anchors {
-		if a.tag || len(out) == maxLinks {
-			continue
-		}
-		for _, m := range mentions { // Lemmy marks none
-			if m.URI == a.href {
-				continue next
-			}
-		}
-		for _, u := range out {
-			if u == a.href {
-				continue next
-			}
-		}
-		out = append(out, a.href)
+// addLink adds a link's target unless it is there already, or is what the post
+// mentions (Lemmy marks no mentions) or quotes (Misskey ends with a link).
+func (p *Post) addLink(uri string) {
+	mentioned := slices.ContainsFunc(p.Mentions, func(m Mention) bool { return m.URI == uri })
+	if len(p.Links) < maxLinks && uri != p.Quote && !mentioned && !slices.Contains(p.Links, uri) {
+		p.Links = append(p.Links, uri)
 	}
-	return out
 }
 
 // page is the post's page for people. A Page that points to another site is
@@ -130,18 +118,10 @@ func (d *document) page(obj ref, p *Post) string {
 		return p.URI
 	}
 	if p.Type == "Page" && !sameSite(u, p.URI) {
-		p.Links = links(append([]anchor{{href: u}}, anchorsOf(p.Links)...), nil)
+		p.addLink(u)
 		return p.URI
 	}
 	return u
-}
-
-func anchorsOf(uris []string) []anchor {
-	out := make([]anchor, 0, len(uris))
-	for _, u := range uris {
-		out = append(out, anchor{href: u})
-	}
-	return out
 }
 
 // pageURL picks the page out of a url field: a URI, a Link, or several Links of
