@@ -1,0 +1,302 @@
+package admin
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tributary/ingest"
+	"tributary/ingest/ingesttest"
+	"tributary/ingest/signature"
+	"tributary/ingest/token"
+	"tributary/relay"
+	"tributary/relay/delivery"
+)
+
+// running is a relay with two subscribers and one known author, and a client on
+// its socket.
+type running struct {
+	*Client
+	ingest *ingesttest.Env
+	relay  *relay.Relay
+	tokens *token.Store
+	sent   []string // bodies of the outbox
+}
+
+func start(t *testing.T, data string) *running {
+	t.Helper()
+	log := ingesttest.New(t)
+	c, err := relay.NewCommunity("https://relay.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := signature.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	subscribeDirectly(t, log, "https://good.example/actor", "https://sub.bad.example/actor")
+	r := &running{ingest: log, tokens: token.New(log.DB), Client: Dial(data)}
+	r.relay, err = relay.New(t.Context(), c, relay.Config{}, relay.Deps{
+		DB: log.DB, Key: key, Admission: log.Admission, Next: func() uint64 { return 1 }, Wake: func() {},
+		Enqueue: func(_ context.Context, _ *sql.Tx, _, _ string, body []byte) error {
+			r.sent = append(r.sent, string(body))
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := New(Deps{
+		Relay: r.relay, Tokens: r.tokens, DB: log.DB, Tip: log.Tail.Tip, LogStart: log.Tail.Start, StateCursor: log.Log.StatePosition,
+		Lanes: func(context.Context) ([]delivery.Status, error) {
+			return []delivery.Status{
+				{Inbox: "https://good.example/inbox", State: delivery.StateLive, Lag: 3, Delivered: 7},
+				{Inbox: "https://sub.bad.example/inbox", State: delivery.StateFailing, Lag: 90, LastError: "503 busy", FailingSince: time.Now()},
+			}, nil
+		},
+	})
+	l, err := Listen(SocketPath(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: service.Handler(), ReadHeaderTimeout: time.Second}
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Serve(l) }()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-stopped
+	})
+	return r
+}
+
+func subscribeDirectly(t *testing.T, log *ingesttest.Env, actors ...string) {
+	t.Helper()
+	err := log.DB.Write(t.Context(), func(tx *sql.Tx) error {
+		for i, actor := range actors {
+			host := strings.TrimSuffix(strings.TrimPrefix(actor, "https://"), "/actor")
+			inbox := "https://" + host + "/inbox"
+			if _, err := tx.Exec(`INSERT INTO subscribers VALUES ($1, $2, $3, $3, $4, 'Public', 'accepted', $5, $5)`,
+				actor, host, inbox, actor+"#follow", i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTokens(t *testing.T) {
+	r := start(t, t.TempDir())
+	ctx := t.Context()
+	created, err := r.CreateToken(ctx, TokenRequest{Name: "board", Scopes: []string{"read"}, TTLSeconds: 3600})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.tokens.Verify(ctx, created.Secret, token.Read); err != nil {
+		t.Errorf("the secret does not open: %v", err)
+	}
+	if left := time.Until(created.Token.Expires); left < 59*time.Minute || left > time.Hour {
+		t.Errorf("expires in %v", left)
+	}
+	list, err := r.ListTokens(ctx)
+	if err != nil || len(list) != 1 || list[0].ID != created.Token.ID || list[0].Name != "board" {
+		t.Errorf("list %+v, %v", list, err)
+	}
+	if err := r.RevokeToken(ctx, created.Token.ID); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.tokens.Verify(ctx, created.Secret, token.Read); !errors.Is(err, token.ErrUnknown) {
+		t.Errorf("after its end: %v", err)
+	}
+	if err := r.RevokeToken(ctx, created.Token.ID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("second revocation: %v", err)
+	}
+	for _, bad := range []TokenRequest{{}, {Scopes: []string{"write"}}, {Scopes: []string{"read"}, TTLSeconds: -1}} {
+		if _, err := r.CreateToken(ctx, bad); !errors.Is(err, ErrInput) {
+			t.Errorf("CreateToken(%+v): %v", bad, err)
+		}
+	}
+}
+
+func TestSubscribers(t *testing.T) {
+	r := start(t, t.TempDir())
+	ctx := t.Context()
+	list, err := r.Subscribers(ctx)
+	if err != nil || len(list) != 2 || list[0].Host != "good.example" || list[0].Lane.Delivered != 7 || list[1].Lane.LastError != "503 busy" {
+		t.Fatalf("list %+v, %v", list, err)
+	}
+	removed, err := r.RemoveSubscriber(ctx, "good.example")
+	if err != nil || len(removed) != 1 || removed[0].Actor != "https://good.example/actor" {
+		t.Errorf("removed %+v, %v", removed, err)
+	}
+	if len(r.sent) != 1 || !strings.Contains(r.sent[0], `"type":"Reject"`) || !strings.Contains(r.sent[0], "https://good.example/actor#follow") {
+		t.Errorf("sent %s", r.sent)
+	}
+	if _, err := r.RemoveSubscriber(ctx, "good.example"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("second removal: %v", err)
+	}
+	if r.relay.Subscriptions().Count() != 1 {
+		t.Error("still subscribed")
+	}
+}
+
+// A dry run names who would be affected and changes nothing; the block does it.
+func TestBlocks(t *testing.T) {
+	r := start(t, t.TempDir())
+	ctx := t.Context()
+	post := ingesttest.Post("deep.sub.bad.example", 1, ingest.TierSearch)
+	r.ingest.Append(post)
+	tip := r.ingest.Tail.Tip()
+	request := BlockRequest{Key: "BAD.example", Reason: "spam", Note: "seen today", DryRun: true}
+	dry, err := r.AddBlock(ctx, request)
+	if err != nil || !dry.DryRun || dry.Key != "bad.example" || dry.Scope != "domain" || dry.Authors != 1 || len(dry.Subscribers) != 1 ||
+		strings.Join(dry.Hosts, " ") != "bad.example deep.sub.bad.example sub.bad.example" {
+		t.Fatalf("dry run %+v, %v", dry, err)
+	}
+	r.ingest.CatchUp()
+	if blocks, err := r.Blocks(ctx); err != nil || len(blocks) != 0 || r.ingest.Tail.Tip() != tip || r.relay.Subscriptions().Count() != 2 {
+		t.Fatalf("the dry run changed something: %+v, %v", blocks, err)
+	}
+
+	request.DryRun = false
+	if _, err := r.AddBlock(ctx, request); err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := r.Blocks(ctx)
+	if err != nil || len(blocks) != 1 || blocks[0].Reason != "spam" || blocks[0].Note != "seen today" || blocks[0].Scope != "domain" {
+		t.Errorf("blocks %+v, %v", blocks, err)
+	}
+	if r.relay.Subscriptions().Count() != 1 || len(r.sent) != 1 {
+		t.Errorf("%d subscribers, sent %s", r.relay.Subscriptions().Count(), r.sent)
+	}
+	r.ingest.CatchUp()
+	reader := r.ingest.Tail.Reader(ingest.ViewStream, 0)
+	short, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for reader.Position() < r.ingest.Tail.Tip() {
+		batch, err := reader.Next(short, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range batch.Entries {
+			if e.Record.Kind == ingest.KindCreate {
+				t.Errorf("still shown: %s", e.Record.Object)
+			}
+		}
+	}
+
+	if err := r.RemoveBlock(ctx, "bad.example"); err != nil {
+		t.Error(err)
+	}
+	if err := r.RemoveBlock(ctx, "bad.example"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("second removal: %v", err)
+	}
+	if _, err := r.AddBlock(ctx, BlockRequest{Key: "not a host"}); !errors.Is(err, ErrInput) {
+		t.Errorf("bad key: %v", err)
+	}
+}
+
+func TestStats(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.ingest.Append(ingesttest.Post("a.example", 1, ingest.TierSearch))
+	stats, err := r.Stats(t.Context())
+	if err != nil || stats.Tip == 0 || stats.Tip != stats.StateCursor || stats.Subscribers != 2 {
+		t.Errorf("%+v, %v", stats, err)
+	}
+	want := LaneSummary{Lanes: 2, Failing: 1, LagMedian: 90, LagMax: 90, Delivered: 7}
+	if stats.Lanes != want {
+		t.Errorf("lanes %+v", stats.Lanes)
+	}
+}
+
+func TestNotRunning(t *testing.T) {
+	data := t.TempDir()
+	for _, what := range []string{"never ran", "was killed"} {
+		if what == "was killed" {
+			l, err := net.Listen("unix", SocketPath(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.(*net.UnixListener).SetUnlinkOnClose(false)
+			_ = l.Close()
+		}
+		_, err := Dial(data).Stats(t.Context())
+		if !errors.Is(err, ErrNotRunning) || !strings.Contains(err.Error(), data) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	// What a killed process left is replaced.
+	r := start(t, data)
+	if _, err := r.Stats(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Only the user who runs the relay may open the socket, and nothing is left of it.
+func TestSocketFile(t *testing.T) {
+	for name, data := range map[string]string{
+		"short": t.TempDir(),
+		"long":  filepath.Join(t.TempDir(), strings.Repeat("long", 20), strings.Repeat("path", 20)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.MkdirAll(data, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			l, err := Listen(SocketPath(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			info, err := os.Stat(SocketPath(data))
+			if err != nil || info.Mode() != fs.ModeSocket|0o600 {
+				t.Errorf("%v, %v", info.Mode(), err)
+			}
+			accepted := make(chan error, 1)
+			go func() {
+				conn, err := l.Accept()
+				if err == nil {
+					err = conn.Close()
+				}
+				accepted <- err
+			}()
+			conn, err := dial(t.Context(), SocketPath(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.Close()
+			if err := <-accepted; err != nil {
+				t.Error(err)
+			}
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+			if entries, err := os.ReadDir(data); err != nil || len(entries) != 0 {
+				t.Errorf("left behind: %v, %v", entries, err)
+			}
+		})
+	}
+}
+
+func TestHandlerRefusesWhatItDoesNotKnow(t *testing.T) {
+	r := start(t, t.TempDir())
+	err := r.do(t.Context(), http.MethodPost, "/v1/tokens", nil, map[string]any{"scope": "read"}, nil)
+	if !errors.Is(err, ErrInput) {
+		t.Errorf("unknown field: %v", err)
+	}
+	err = r.do(t.Context(), http.MethodPost, "/v1/tokens", nil, map[string]any{"name": strings.Repeat("x", bodyMax)}, nil)
+	if !errors.Is(err, ErrInput) {
+		t.Errorf("large body: %v", err)
+	}
+	if err := r.do(t.Context(), http.MethodGet, "/v1/other", nil, nil, nil); !errors.Is(err, ErrNotFound) {
+		t.Errorf("unknown path: %v", err)
+	}
+}
