@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 )
 
@@ -61,7 +62,11 @@ func answer(s *Service, action func(context.Context, *http.Request) (any, error)
 		result, err := action(r.Context(), r)
 		if err != nil {
 			status, result = statusOf(err), map[string]string{"error": err.Error()}
-			s.Log.WarnContext(r.Context(), "action failed", "method", r.Method, "path", r.URL.Path, "err", err)
+			level := slog.LevelDebug // a slip of the operator, who is told
+			if status == http.StatusInternalServerError {
+				level = slog.LevelError
+			}
+			s.Log.Log(r.Context(), level, "action failed", "method", r.Method, "path", r.URL.Path, "err", err)
 		}
 		body, err := json.Marshal(result)
 		if err != nil {

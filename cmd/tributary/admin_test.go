@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"tributary/ingest/ingesttest"
+	"tributary/ingest/signature"
+	"tributary/ingest/token"
+	"tributary/relay"
+	"tributary/relay/admin"
+	"tributary/relay/delivery"
+)
+
+// adminData is the data directory of a relay whose admin socket is open.
+func adminData(t *testing.T) string {
+	t.Helper()
+	log, data := ingesttest.New(t), t.TempDir()
+	c, err := relay.NewCommunity("https://relay.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := signature.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := relay.New(t.Context(), c, relay.Config{}, relay.Deps{
+		DB: log.DB, Key: key, Admission: log.Admission, Next: func() uint64 { return 1 }, Enqueue: delivery.Enqueue, Wake: func() {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := admin.New(admin.Deps{
+		Relay: r, Tokens: token.New(log.DB), DB: log.DB, Tip: log.Tail.Tip, LogStart: log.Tail.Start, StateCursor: log.Log.StatePosition,
+		Lanes: func(context.Context) ([]delivery.Status, error) { return nil, nil },
+	})
+	l, err := admin.Listen(admin.SocketPath(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: service.Handler(), ReadHeaderTimeout: time.Second}
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Serve(l) }()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-stopped
+	})
+	return data
+}
+
+// run runs a command line and returns what it prints.
+func run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	root := newRoot()
+	root.SetOut(&out)
+	root.SetArgs(args)
+	err := root.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+// Each command prints its table, and JSON when that is asked for.
+func TestAdminCommands(t *testing.T) {
+	data := adminData(t)
+	for _, c := range []struct {
+		args string
+		want string // pattern of what is printed
+	}{
+		{"token create --scope read --name board --ttl 90d", `(?s)^token [0-9a-f]+ with read, until .*Z\ntrib_[\w-]{43}\n$`},
+		{"token create --scope read", `\ntrib_[\w-]{43}\n$`},
+		{"token list", `(?m)^ID +NAME +SCOPES +CREATED +EXPIRES +USED\n[0-9a-f]+ +board +read `},
+		{"subscribers list", `^HOST +STATE +DELIVERY +LAG`},
+		{"block add spam.example --reason spam --dry-run", `^would block domain spam\.example: 0 subscriptions, 0 authors\nhost +spam\.example\n$`},
+		{"block list", `^SCOPE +KEY +SINCE +REASON +NOTE\n$`},
+		{"block add SPAM.example --reason spam --note mine", `^blocked domain spam\.example`},
+		{"block add https://a.example/users/b", `^blocked actor https://a\.example/users/b: 0 subscriptions, 0 authors\n$`},
+		{"block list", `(?m)^domain +spam\.example +\S+ \S+Z +spam +mine\nactor +https://a\.example/users/b .* - +-$`},
+		{"block remove spam.example", `^spam\.example is not blocked any more\n$`},
+		{"stats", `(?m)^tip +[1-9]\d*\n(.*\n)+blocks +1\n`},
+	} {
+		out, err := run(t, append([]string{"admin", "--data", data}, strings.Fields(c.args)...)...)
+		if err != nil || !regexp.MustCompile(c.want).MatchString(out) {
+			t.Errorf("%s: %v\n%s", c.args, err, out)
+		}
+	}
+	for _, args := range []string{"token create --scope read", "token list", "subscribers list", "block add x.example --dry-run", "block list", "stats"} {
+		out, err := run(t, append([]string{"admin", "--json", "--data", data}, strings.Fields(args)...)...)
+		if err != nil || !json.Valid([]byte(out)) || out == "null\n" {
+			t.Errorf("%s --json: %v\n%s", args, err, out)
+		}
+	}
+}
+
+func TestAdminRefusals(t *testing.T) {
+	data := adminData(t)
+	for args, want := range map[string]string{
+		"token create":                        "scope",
+		"token create --scope write":          `no "write"`,
+		"token create --scope read --ttl 1w":  "12h or 90d",
+		"token create --scope read --ttl -1h": "12h or 90d",
+		"token revoke 00":                     `no token "00"`,
+		"token revoke":                        "takes one argument",
+		"subscribers remove nobody.example":   "nobody.example",
+		"block remove nobody.example":         "not blocked",
+		"block add https://a.example/":        "a.example",
+		"block ad":                            "did you mean add?",
+	} {
+		_, err := run(t, append([]string{"admin", "--data", data}, strings.Fields(args)...)...)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
+	if _, err := run(t, "admin", "--data", t.TempDir(), "stats"); err == nil || !strings.Contains(err.Error(), "tributary serve is not running") {
+		t.Errorf("without a relay: %v", err)
+	}
+}
