@@ -93,7 +93,7 @@ func parseSource(dsn string) (string, error) {
 	kind, path, _ := strings.Cut(dsn, ":")
 	switch {
 	case kind != "sqlite":
-		return "", fmt.Errorf("%w: %q does not begin with sqlite:", ErrSource, redact(dsn))
+		return "", fmt.Errorf("%w: %q is not sqlite:PATH", ErrSource, redact(dsn))
 	case path == "":
 		return "", fmt.Errorf("%w: %q names no file", ErrSource, dsn)
 	case strings.HasPrefix(path, ":") || strings.ContainsAny(path, "?#\x00"):

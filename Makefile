@@ -1,0 +1,64 @@
+# What a person and the continuous integration run. `make` alone explains.
+
+# Tools, at the versions that this tree was checked with; `go run` fetches and keeps them.
+GOFUMPT     = go run mvdan.cc/gofumpt@v0.12.0
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS  = -s -w -X main.release=$(VERSION)
+# The version comes from git describe; asking git once more fails in a clone that somebody else owns.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
+# PKG limits test, race, fuzz and bench to some packages: make test PKG=./ingest/...
+PKG ?= ./...
+# Time for each fuzz target.
+FUZZTIME ?= 30s
+# Where `make run` keeps its data.
+DATA ?= data
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test race fuzz bench lint e2e clean need-go need-npm
+
+help: ## Show this list
+	@echo "Tributary: a relay and timeline aggregator for the fediverse. Needs Go 1.26; make e2e also npm."
+	@echo
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+build: need-go ## Build bin/tributary, one static program
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/tributary ./cmd/tributary
+
+run: build ## Run it on this machine, for development; data in ./data
+	bin/tributary serve --dev --data $(DATA)
+
+test: need-go ## Run the tests that take minutes at most
+	go test -timeout 5m $(PKG)
+
+race: need-go ## Run the same tests with the race detector
+	go test -race -timeout 15m $(PKG)
+
+fuzz: need-go ## Run every fuzz target for FUZZTIME (30s) each
+	@.ci/fuzz $(FUZZTIME) $(PKG)
+
+bench: need-go ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem -timeout 30m $(PKG)
+
+lint: need-go ## Check format, vet, staticcheck, known vulnerabilities
+	@.ci/lint "$(GOFUMPT)" "$(STATICCHECK)" "$(GOVULNCHECK)"
+
+e2e: need-go need-npm ## Run the program between other servers: Fedify from npm, and a simulator
+	go test -tags e2e -count=1 -timeout 20m ./cmd/internal/e2e
+
+clean: ## Remove what was built and fetched; data stays
+	rm -rf bin cmd/internal/e2e/fedify/node_modules
+
+need-go:
+	@command -v go >/dev/null || { echo "Go 1.26 or newer is needed: https://go.dev/dl/" >&2; exit 1; }
+	@case "$$(go env GOVERSION)" in \
+		go1.[0-9]|go1.[0-9].*|go1.1[0-9]*|go1.2[0-5]*) echo "Go 1.26 or newer is needed, this is $$(go env GOVERSION): https://go.dev/dl/" >&2; exit 1;; \
+		go*|devel*) ;; \
+		*) echo "Go 1.26 or newer is needed, and this Go does not run: see the message above" >&2; exit 1;; \
+	esac
+
+need-npm:
+	@command -v npm >/dev/null || { echo "npm (with Node.js) is needed for the end-to-end tests: https://nodejs.org/" >&2; exit 1; }
