@@ -52,7 +52,8 @@ const (
 	maxIdle           = 4096
 	idleTimeout       = 2 * time.Minute // a new TLS connection costs 0.3 ms, an idle one 20 KB
 	storeTimeout      = 5 * time.Second
-	deliveryHeaderMax = time.Minute // net under deliveries whose context has no deadline
+	drainTimeout      = 250 * time.Millisecond // for what is left of an answer once its verdict is known
+	deliveryHeaderMax = time.Minute            // net under deliveries whose context has no deadline
 )
 
 func (c Config) withDefaults() Config {

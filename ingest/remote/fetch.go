@@ -72,12 +72,13 @@ func (c *Client) getOnce(ctx context.Context, u *url.URL, why purpose) (raw []by
 		return nil, nil, failed(ctx, err)
 	}
 	timer.Stop()
-	defer Drain(resp.Body)
 	raw, next, err = c.read(resp)
 	if f = noFault; errors.Is(err, errBody) {
 		f = c.faultOf(ctx, err)
 		err = failed(ctx, err)
 	}
+	timer.Reset(drainTimeout) // the verdict stands: an error page that trickles holds no place
+	Drain(resp.Body)
 	return raw, next, err
 }
 

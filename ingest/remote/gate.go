@@ -76,6 +76,7 @@ func (g *gate) enter(u *url.URL, why purpose) (leave func(fault), err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h := g.host(host)
+	defer g.forget(host, h)
 	switch {
 	case now.Before(h.until):
 		return nil, fmt.Errorf("%w: %s did not answer, asked again in %s", ErrTemporary, host, h.until.Sub(now).Round(time.Second))
@@ -120,6 +121,7 @@ func (g *gate) wait(host string) (done func(), err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h := g.host(host)
+	defer g.forget(host, h)
 	if h.waiting >= g.cfg.MaxWaitingPerHost {
 		return nil, fmt.Errorf("%w: %d wait for %s", errBusy, h.waiting, host)
 	}
