@@ -130,8 +130,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// scan reads the segment through, in little memory. The error is one of reading; bad
-// bytes are a finding.
+// scan reads the segment through. The error is one of reading; bad bytes are a finding.
 func (s *segment) scan() error {
 	f, err := os.Open(s.name)
 	if err != nil {
@@ -142,33 +141,42 @@ func (s *segment) scan() error {
 	if err != nil {
 		return err
 	}
-	s.size = info.Size()
-	r := bufio.NewReaderSize(f, 256<<10)
-	for at := int64(0); at < s.size; {
-		b, err := readBatch(r, s.size-at)
+	return s.read(bufio.NewReaderSize(f, 256<<10), info.Size())
+}
+
+// read takes in size bytes of record batches, in little memory.
+func (s *segment) read(r io.Reader, size int64) error {
+	s.size = size
+	for at := int64(0); at < size; {
+		b, err := readBatch(r, size-at)
 		if err != nil {
 			return err
 		}
-		switch {
-		case b.why == "" && s.why == "":
-			if s.first.IsZero() {
-				s.first = b.first
-			}
-			s.next = b.next
-			s.newest = max(s.newest, b.newest)
-			s.transactions = s.transactions || b.transaction
-			s.good = at + b.size
-		case s.why == "":
-			s.why, s.lost = b.why, b.records
-		default:
-			s.lost += b.records
-		}
+		s.add(b, at)
 		if b.size == 0 {
 			return nil // nothing after it can be found
 		}
 		at += b.size
 	}
 	return nil
+}
+
+// add takes in the batch that was found at a position.
+func (s *segment) add(b batch, at int64) {
+	switch {
+	case s.why != "":
+		s.lost += b.records // kfake cuts at the first bad batch
+	case b.why != "":
+		s.why, s.lost = b.why, b.records
+	default:
+		if s.first.IsZero() {
+			s.first = b.first
+		}
+		s.next = b.next
+		s.good = at + b.size
+		s.newest = max(s.newest, b.newest)
+		s.transactions = s.transactions || b.transaction
+	}
 }
 
 // batch is what a scan learns of one record batch.
