@@ -177,3 +177,4 @@ CREATE TABLE outbox (
   last_error TEXT     NOT NULL
 );
 CREATE INDEX outbox_due ON outbox (host, next_at);
+CREATE INDEX outbox_inbox ON outbox (inbox, id); -- which row of an inbox is its first

@@ -1,0 +1,83 @@
+// Package delivery brings the posts of the log to the servers that subscribed, and
+// the activities of the outbox to the inboxes that they are meant for.
+//
+// # Lanes
+//
+// There is one lane per inbox URL: a cursor into the log (ingest.Reader with
+// ViewLane) and a window of requests in flight. No job exists per post and
+// subscriber: memory and disk grow with the subscribers, and a dead server costs
+// the others nothing. The lowest seq that is not settled is the lane's position, saved
+// in the table lanes; a server that was away, or we, resume there, as far back as
+// the log reaches. What a crash leaves is told above Engine.save.
+//
+// What goes out, and in which form, is in form.go: raw bytes where their LD
+// signature lets the receiver verify them, else an Announce. Never to the origin of
+// the object, nor to who gave it. Body and digest are made once per record, for all
+// lanes (ingest.FormDelivery); only the signature is made per delivery.
+//
+// # Answers
+//
+// 2xx settles. A 4xx judges the record: one more chance after some seconds, then it
+// is given up, counted and reported. 401, 403, 408, 421, 429, everything outside
+// 2xx and 4xx, and no answer at all judge the server: nothing is given up for that.
+// Its breaker opens, shared by all that is sent to the host; after a pause (1 s … 10
+// min, or what Retry-After says, up to 1 h) one request probes, with the oldest record
+// that is not settled.
+//
+// One exception, for servers that answer 500 for ever to one activity that they
+// cannot parse: a record that got ten of them, over ten minutes, while a hundred
+// others went through, is given up too; and every other probe is made with the record
+// that got the fewest. A server that fails for all never meets that rule.
+//
+// # Invariants
+//
+//   - A position never passes a record that is neither answered 2xx, nor given up, nor
+//     excluded, nor withdrawn, and never goes back, whoever writes it (generation).
+//   - Records of one object or one actor reach an inbox one after another, in the order
+//     of the log (window.go). Others may overtake.
+//   - A lane can always have one request in flight. How many more it may have depends
+//     on how many are free (slots.go), so lanes whose servers hold their responses open
+//     cannot starve others (I3). At most lanes + Config.ExtraMax requests are in flight.
+//   - A lane whose server stays away holds no records. It reads them again when it
+//     probes, and so never sends what was withdrawn meanwhile.
+//   - What a server answers is read up to 4 KiB and for one second.
+//
+// # Catching up
+//
+// Records older than Config.CatchUpAfter go at a capped rate per lane, and only so many
+// of them as there are processors wait for a signature at once, so that live posts
+// stand in no queue behind them. There is no cap for all lanes together: it could be
+// below the rate of the log times the lanes, and then none of them would ever arrive.
+//
+// # Outbox
+//
+// Rows of the table outbox (Accept, Reject, later replies) go to one inbox each, in
+// order per inbox, one request per host at a time, by the same rules; what judges the
+// server is tried for Config.OutboxKeep. Enqueue writes a row in the transaction
+// of what causes it.
+//
+// # What it does not do
+//
+// It decides neither who is subscribed nor what may be passed on: package relay and
+// ingest's view do. It makes no HTTP client (ingest/remote) and no signature
+// (ingest/signature). It runs all lanes on one node; sharing them by leases will come, and
+// the generation in the table lanes is there for it.
+//
+// # Files
+//
+//	engine.go     Engine: New, Run, Close; lanes in step with the subscribers; saving
+//	config.go     what an operator may say
+//	lane.go       one inbox: reading, starting, booking answers
+//	window.go     order and settling: a pure state machine
+//	slots.go      how lanes share the requests in flight
+//	host.go       the breaker of a host
+//	backoff.go    pauses
+//	form.go       what goes out
+//	sender.go     one request
+//	answer.go     whom an answer judges
+//	positions.go  the table lanes
+//	outbox.go     sending the outbox
+//	letters.go    the table outbox
+//	status.go     how lanes are doing, for people
+//	metrics.go    and for machines
+package delivery

@@ -1,0 +1,364 @@
+package delivery
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tributary/ingest"
+	"tributary/ingest/crashpoint"
+	"tributary/ingest/state"
+)
+
+// Subscribers says whose inboxes want the posts.
+type Subscribers interface {
+	// Inboxes lists the delivery inboxes of all accepted subscribers, each once or more.
+	Inboxes(context.Context) ([]string, error)
+	// Changed returns a channel that is closed, or sent to, at the next change. It is
+	// taken before Inboxes, so that no change falls between.
+	Changed() <-chan struct{}
+}
+
+// Deps are what an Engine works with. All but Registerer are needed.
+type Deps struct {
+	Tail        *ingest.Tail // at the end of the log: see Log.Ready
+	DB          *state.DB
+	Signer      Signer // of Actor
+	Client      Doer
+	Subscribers Subscribers
+	Actor       string // URI of the relay's actor
+	Log         *slog.Logger
+	Registerer  prometheus.Registerer // nil: no metrics
+}
+
+// Engine keeps one lane per subscribed inbox, and the outbox.
+type Engine struct {
+	cfg     Config
+	deps    Deps
+	log     source
+	logger  *slog.Logger
+	metrics *Metrics
+
+	encode func(*ingest.Record) []byte
+	sender *sender
+	slots  *slots
+	hosts  *hosts
+	outbox *outbox
+
+	closing chan struct{} // closed by Close
+	aborted chan struct{} // closed when Close has waited enough
+	done    chan struct{} // closed when Run has returned
+	once    sync.Once
+	started sync.Once
+	stale   chan struct{} // wakes keep: a lane is not ours any more
+
+	mu    sync.Mutex
+	lanes map[string]*lane // by inbox; changed by keep only; guarded by mu
+}
+
+// source is the log as a lane needs it.
+type source interface {
+	Tip() uint64
+	reader(cursor uint64) reader
+}
+
+// reader is *ingest.Reader.
+type reader interface {
+	Next(ctx context.Context, limit int) (ingest.Batch, error)
+	Position() uint64
+}
+
+type tailSource struct{ *ingest.Tail }
+
+func (t tailSource) reader(cursor uint64) reader { return t.Reader(ingest.ViewLane, cursor) }
+
+// New checks the configuration. Nothing runs until Run.
+func New(cfg Config, d Deps) (*Engine, error) {
+	return newEngine(cfg, d, tailSource{d.Tail})
+}
+
+func newEngine(cfg Config, d Deps, log source) (*Engine, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	cfg.applyDefaults()
+	e := &Engine{
+		cfg: cfg, deps: d, log: log, logger: d.Log.With("component", "delivery"),
+		metrics: NewMetrics(d.Registerer), encode: encodeForm(d.Actor),
+		slots: newSlots(cfg.ExtraMax), hosts: newHosts(), lanes: make(map[string]*lane),
+		closing: make(chan struct{}), aborted: make(chan struct{}), done: make(chan struct{}),
+		stale: make(chan struct{}, 1),
+	}
+	e.sender = &sender{
+		client: d.Client, signer: d.Signer, timeout: cfg.Timeout,
+		patient: make(chan struct{}, runtime.GOMAXPROCS(0)), metrics: e.metrics, log: e.logger,
+	}
+	e.outbox = newOutbox(e)
+	if d.Registerer != nil {
+		d.Registerer.MustRegister(newLaneCollector(e))
+	}
+	return e, nil
+}
+
+// Wake tells the outbox that rows were written. Call it after their transaction was committed.
+func (e *Engine) Wake() { e.outbox.wake() }
+
+// Run serves the lanes and the outbox until ctx ends or Close is called. Then
+// nothing starts any more; what is in flight may finish within Config.Drain, and is
+// ended after it. The positions are saved last.
+func (e *Engine) Run(ctx context.Context) error {
+	ran := true
+	e.started.Do(func() { ran = false })
+	if ran {
+		return errors.New("delivery: Run was called twice")
+	}
+	defer close(e.done)
+	stop, cancel := context.WithCancel(ctx)
+	defer cancel()
+	abort, abortNow := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer abortNow(nil)
+
+	var lanes, helpers sync.WaitGroup
+	helpers.Go(func() { e.watch(stop, abort, cancel, abortNow) })
+	lanes.Go(func() { e.keep(stop, abort) })
+	lanes.Go(func() { e.outbox.run(stop, abort) })
+	saving, stopSaving := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSaving()
+	helpers.Go(func() { e.saveEvery(saving) })
+
+	lanes.Wait()
+	stopSaving()
+	abortNow(nil)
+	helpers.Wait()
+	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancelLast()
+	return e.save(last)
+}
+
+// Close makes Run end and waits for it. When ctx ends first, requests in flight
+// are ended instead of waited for.
+func (e *Engine) Close(ctx context.Context) error {
+	ran := true
+	e.started.Do(func() { ran = false; close(e.done) })
+	if !ran {
+		return nil
+	}
+	e.once.Do(func() {
+		close(e.closing)
+		select {
+		case <-e.done:
+		case <-ctx.Done():
+			close(e.aborted)
+		}
+	})
+	<-e.done
+	return nil
+}
+
+// watch carries out the two steps of an end.
+func (e *Engine) watch(stop, abort context.Context, cancel context.CancelFunc, abortNow context.CancelCauseFunc) {
+	select {
+	case <-stop.Done():
+	case <-e.closing:
+		cancel()
+	}
+	timer := time.NewTimer(e.cfg.Drain)
+	defer timer.Stop()
+	select {
+	case <-abort.Done():
+	case <-timer.C:
+	case <-e.aborted:
+	}
+	abortNow(errAborted)
+}
+
+// saveTimeout bounds one write of the positions.
+const saveTimeout = 10 * time.Second
+
+func (e *Engine) saveEvery(ctx context.Context) {
+	tick := time.NewTicker(e.cfg.SaveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := e.save(ctx); err != nil && ctx.Err() == nil {
+				e.logger.Error("lane positions not saved, trying again", "err", err)
+			}
+		}
+	}
+}
+
+// save writes the positions of all lanes that have news, in one transaction.
+//
+// A crash before it leaves the positions of the last save: what was delivered
+// since is delivered again after the restart, at most SaveEvery's worth and what
+// ran ahead of an unsettled record (spanMax). A crash after it repeats nothing of
+// that. Nothing is lost either way, for a position is always the lowest seq not settled.
+func (e *Engine) save(ctx context.Context) error {
+	e.mu.Lock()
+	var rows []row
+	var from []*lane
+	for _, l := range e.lanes {
+		if r, dirty := l.state(); dirty {
+			rows, from = append(rows, r), append(from, l)
+		}
+	}
+	e.mu.Unlock()
+	if len(rows) == 0 {
+		return nil
+	}
+	crashpoint.Hit(crashpoint.BeforePosition)
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	lost, err := save(ctx, e.deps.DB, rows)
+	e.metrics.saved(err)
+	if err != nil {
+		for _, l := range from {
+			l.unsaved()
+		}
+		return err
+	}
+	if len(lost) > 0 {
+		signal(e.stale)
+	}
+	return nil
+}
+
+// keepEvery is how often the lanes are compared with the subscribers when nobody
+// says that they changed.
+const keepEvery = time.Minute
+
+// running is a lane with its goroutine.
+type running struct {
+	*lane
+	stop func() // ends it at once
+	done chan struct{}
+}
+
+// keep keeps the lanes in step with the subscribers. At the end it waits for all.
+func (e *Engine) keep(stop, abort context.Context) {
+	live := make(map[string]*running)
+	for stop.Err() == nil {
+		changed := e.deps.Subscribers.Changed()
+		wait := keepEvery
+		if err := e.sync(stop, abort, live); err != nil && stop.Err() == nil {
+			e.logger.Error("lanes are not in step with the subscribers, trying again", "err", err)
+			wait = time.Second
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-stop.Done():
+		case <-changed:
+		case <-e.stale:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	for _, r := range live {
+		<-r.done
+	}
+}
+
+// sync starts the lanes that are missing, ends those that nobody wants, and
+// starts those anew whose row somebody else has made or claimed since: a server
+// that unsubscribes and subscribes again begins at the tip.
+func (e *Engine) sync(stop, abort context.Context, live map[string]*running) error {
+	inboxes, err := e.deps.Subscribers.Inboxes(stop)
+	if err != nil {
+		return fmt.Errorf("delivery: listing subscribers: %w", err)
+	}
+	rows, err := generations(stop, e.deps.DB)
+	if err != nil {
+		return err
+	}
+	wanted := make(map[string]*url.URL, len(inboxes))
+	for _, inbox := range inboxes {
+		u, _, err := parseInbox(inbox)
+		if err != nil {
+			e.logger.Warn("a subscriber cannot be served", "inbox", inbox, "err", err)
+			continue
+		}
+		wanted[inbox] = u
+	}
+	for inbox, r := range live {
+		_, want := wanted[inbox]
+		if want && rows[inbox] == r.row.generation {
+			delete(wanted, inbox)
+			continue
+		}
+		if err := e.end(stop, live, r, !want); err != nil {
+			return err
+		}
+	}
+	return e.begin(stop, abort, live, wanted)
+}
+
+// begin claims and starts lanes.
+func (e *Engine) begin(stop, abort context.Context, live map[string]*running, wanted map[string]*url.URL) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	tip := e.log.Tip()
+	var rows []row
+	err := e.deps.DB.Write(stop, func(tx *sql.Tx) error {
+		for inbox, u := range wanted {
+			_, host, _ := parseInbox(u.String())
+			r, err := claim(stop, tx, inbox, host, tip+1)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		e.start(stop, abort, live, r, wanted[r.inbox])
+	}
+	return nil
+}
+
+func (e *Engine) start(stop, abort context.Context, live map[string]*running, r row, u *url.URL) {
+	l := newLane(e, r, u)
+	laneStop, cancelStop := context.WithCancel(stop)
+	laneAbort, cancelAbort := context.WithCancelCause(abort)
+	run := &running{lane: l, done: make(chan struct{}), stop: func() { cancelStop(); cancelAbort(errAborted) }}
+	live[r.inbox] = run
+	e.mu.Lock()
+	e.lanes[r.inbox] = l
+	e.mu.Unlock()
+	go func() {
+		defer close(run.done)
+		defer run.stop()
+		l.run(laneStop, laneAbort)
+	}()
+}
+
+// end stops a lane, with what it has in flight, and removes its row if nobody
+// wants it any more.
+func (e *Engine) end(ctx context.Context, live map[string]*running, r *running, remove bool) error {
+	r.stop()
+	<-r.done
+	delete(live, r.inbox)
+	e.mu.Lock()
+	delete(e.lanes, r.inbox)
+	e.mu.Unlock()
+	if !remove {
+		return nil
+	}
+	return e.deps.DB.Write(ctx, func(tx *sql.Tx) error { return r.row.release(ctx, tx) })
+}
+
+func (e *Engine) logClosed(err error) bool { return errors.Is(err, ingest.ErrClosed) }

@@ -1,0 +1,127 @@
+package delivery
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"tributary/ingest"
+	"tributary/ingest/signature"
+)
+
+// shape is how a record goes out.
+type shape uint8
+
+const (
+	shapeNone     shape = iota // not at all
+	shapeRaw                   // the bytes as received
+	shapeAnnounce              // an Announce of the object by the relay's actor
+)
+
+// shapeOf says how a record goes to subscribed servers.
+//
+// A post goes as its raw bytes if an LD signature is on them and its actor's own
+// HTTP signature proved them; the receiver verifies the former. Anything else that is
+// a post, or was fetched, goes as an Announce, which makes the receiver fetch it.
+// Update, Delete and Move always go as raw bytes: an Announce cannot say them. An
+// upgrade goes out as the post that it is if what was known before could not.
+func shapeOf(r *ingest.Record) shape {
+	switch r.Kind {
+	case ingest.KindCreate:
+		return shapeOfPost(r)
+	case ingest.KindUpgrade:
+		if r.PrevGrant.Relayable() && r.PrevTier >= ingest.TierRelay {
+			return shapeNone
+		}
+		return shapeOfPost(r)
+	case ingest.KindUpdate:
+		if r.Activity == "" || len(r.Raw) == 0 {
+			return announceable(r)
+		}
+		return shapeRaw
+	case ingest.KindDelete:
+		// A Delete that nobody sent, of an object found to be gone, is not ours to say.
+		if r.Activity == "" || len(r.Raw) == 0 {
+			return shapeNone
+		}
+		return shapeRaw
+	}
+	return shapeNone
+}
+
+// shapeOfPost: an Update may be the first that we hear of a post; it goes by the
+// same rule as a Create.
+func shapeOfPost(r *ingest.Record) shape {
+	activity := r.Activity == "Create" || r.Activity == "Update"
+	if activity && r.LDSigned && r.Verified == ingest.VerifiedHTTP && len(r.Raw) > 0 {
+		return shapeRaw
+	}
+	return announceable(r)
+}
+
+func announceable(r *ingest.Record) shape {
+	if r.Object == "" {
+		return shapeNone
+	}
+	return shapeAnnounce
+}
+
+const publicURI = "https://www.w3.org/ns/activitystreams#Public"
+
+type announce struct {
+	Context   string    `json:"@context"`
+	ID        string    `json:"id"`
+	Type      string    `json:"type"`
+	Actor     string    `json:"actor"`
+	Published time.Time `json:"published"` // pub-relay drops an Announce without it
+	To        []string  `json:"to"`        // an array: Misskey and Fedify want one
+	Object    string    `json:"object"`
+}
+
+// announceOf renders the Announce of a record. It says the same each time, after
+// a restart and on another node too: receivers know repeats by its id, which is
+// on the actor's host (Misskey asks for that). A later version of an object gets
+// its own id.
+func announceOf(actor string, r *ingest.Record) []byte {
+	id := actor + "/announces/" + strconv.FormatUint(r.ID, 10)
+	if r.ID == 0 || r.Kind == ingest.KindUpdate {
+		id = actor + "/announces/seq-" + strconv.FormatUint(r.Seq, 10)
+	}
+	body, err := json.Marshal(announce{
+		Context:   "https://www.w3.org/ns/activitystreams",
+		ID:        id,
+		Type:      "Announce",
+		Actor:     actor,
+		Published: r.Time.UTC().Truncate(time.Millisecond),
+		To:        []string{publicURI},
+		Object:    r.Object,
+	})
+	if err != nil {
+		panic("delivery: BUG: an Announce of strings does not encode: " + err.Error())
+	}
+	return body
+}
+
+// digestLen is the length of signature.Digest: "SHA-256=" and 32 bytes in base64.
+const digestLen = len("SHA-256=") + 44
+
+// encodeForm makes what all lanes share of an entry: the digest of what goes out,
+// then the body, unless that is Raw. The entry keeps it (ingest.FormDelivery), so
+// that it is made once.
+func encodeForm(actor string) func(*ingest.Record) []byte {
+	return func(r *ingest.Record) []byte {
+		if shapeOf(r) == shapeAnnounce {
+			body := announceOf(actor, r)
+			return append([]byte(signature.Digest(body)), body...)
+		}
+		return []byte(signature.Digest(r.Raw))
+	}
+}
+
+// splitForm returns what encodeForm made.
+func splitForm(r *ingest.Record, form []byte) (digest string, body []byte) {
+	if len(form) > digestLen {
+		return string(form[:digestLen]), form[digestLen:]
+	}
+	return string(form), r.Raw
+}

@@ -1,0 +1,506 @@
+package delivery
+
+import (
+	"context"
+	"net/url"
+	"sync"
+	"time"
+
+	"tributary/ingest"
+)
+
+// lane serves one inbox: it reads the log from its own cursor and keeps a window
+// of requests in flight. Two goroutines belong to it, run and read, and one per
+// request in flight.
+type lane struct {
+	e     *Engine
+	inbox string
+	url   *url.URL
+	host  *host
+
+	news   chan struct{} // wakes run: something may start
+	hungry chan struct{} // wakes read: there may be room
+
+	workers sync.WaitGroup // requests in flight
+
+	mu        sync.Mutex // guards all below
+	stopped   bool       // nothing starts any more
+	work      window
+	row       row    // what the table is to say; position is taken from work
+	dirty     bool   // row has news that are not saved
+	limit     int    // requests in flight that the server has earned, 1 … Window
+	extras    int    // slots held
+	lastBytes int    // size of a record, decaying average
+	again     bool   // the reader must begin anew at the position
+	through   uint64 // where the reader stands
+	interrupt context.CancelFunc
+	paceAt    time.Time // the next old record may start then
+	behind    bool      // the last record started was old
+	missed    uint64
+}
+
+// spanMax bounds how many records a lane runs ahead of its oldest unsettled one: what a
+// crash repeats.
+const spanMax = 1024
+
+// probeAhead is how many records a failing lane wants: the one that probes, and
+// another. It reads probeRead at once, for most may be settled already.
+const (
+	probeAhead = 2
+	probeRead  = 8
+)
+
+// letGoAfter is the number of failures in a row after which a lane lets its
+// records go. Before that the pause is a few seconds.
+const letGoAfter = 3
+
+// recordBytesMax bounds the raw bytes that a lane means to hold.
+const recordBytesMax = 512 << 10
+
+// pollEvery bounds how old the position of a lane is that has nothing to send: its
+// reader stands in Next, passing over what is not for lanes.
+const pollEvery = 10 * time.Second
+
+// retryRefused is the pause before a refused record gets its second chance.
+const retryRefused = 5 * time.Second
+
+func newLane(e *Engine, r row, u *url.URL) *lane {
+	l := &lane{
+		e: e, inbox: r.inbox, url: u, row: r, limit: 1, again: true,
+		news: make(chan struct{}, 1), hungry: make(chan struct{}, 1),
+	}
+	l.work.next, l.through = r.position, max(r.position, 1)-1
+	l.host = e.hosts.join(r.host, l)
+	return l
+}
+
+// run serves the inbox until stop ends, then waits for the requests in flight.
+// When abort ends they end too.
+func (l *lane) run(stop, abort context.Context) {
+	defer l.e.hosts.leave(l.host, l)
+	var reading sync.WaitGroup
+	reading.Go(func() { l.read(stop, abort) })
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for stop.Err() == nil {
+		wait := time.Hour
+		if at := l.pump(abort); !at.IsZero() {
+			wait = max(0, time.Until(at))
+		}
+		timer.Reset(wait)
+		select {
+		case <-stop.Done():
+		case <-l.news:
+		case <-timer.C:
+		}
+	}
+	l.mu.Lock()
+	l.stopped = true
+	l.mu.Unlock()
+	reading.Wait()
+	l.workers.Wait()
+}
+
+// wake makes run look again. It never blocks.
+func (l *lane) wake() { signal(l.news) }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// read brings records into the window, as many as it has room for.
+func (l *lane) read(stop, abort context.Context) {
+	var r reader
+	poll, cancel := context.WithTimeout(stop, pollEvery)
+	defer func() { cancel() }()
+	for stop.Err() == nil {
+		if poll.Err() != nil {
+			cancel()
+			poll, cancel = context.WithTimeout(stop, pollEvery)
+		}
+		limit, cursor, again := l.wants(time.Now(), cancel)
+		if limit == 0 {
+			l.full(stop)
+			continue
+		}
+		if again {
+			r = l.e.log.reader(cursor)
+		}
+		batch, err := r.Next(poll, limit)
+		if err != nil && poll.Err() == nil {
+			if l.e.logClosed(err) {
+				return
+			}
+			l.e.logger.Warn("a lane cannot read the log, trying again", "inbox", l.inbox, "err", err)
+			pause(stop, time.Second)
+			continue
+		}
+		if l.took(batch, r.Position()) {
+			l.pumpAndWake(abort)
+		}
+	}
+}
+
+// full waits until there may be room: something was settled, or the pause of a
+// failing host is over.
+func (l *lane) full(stop context.Context) {
+	wait := time.Hour
+	if c := l.host.look(); c.fails > 0 && !c.probing {
+		wait = max(time.Millisecond, time.Until(c.until))
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-stop.Done():
+	case <-l.hungry:
+	case <-timer.C:
+	}
+}
+
+// wants says how many records the reader may bring, and from where if it must
+// begin anew. cancel is how its waiting is ended when that changes.
+func (l *lane) wants(now time.Time, cancel context.CancelFunc) (limit int, cursor uint64, again bool) {
+	host := l.host.look()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := &l.work
+	target := l.e.cfg.Lookahead
+	if host.fails > 0 {
+		target = min(target, probeAhead)
+	}
+	switch {
+	case l.stopped, !host.ready(now):
+		return 0, 0, false
+	case w.inHand > target/2:
+		return 0, 0, false // not for one record at a time
+	case w.owed() == 0 && w.span() >= spanMax:
+		return 0, 0, false
+	}
+	limit = target - w.inHand
+	if host.fails > 0 {
+		limit = probeRead
+	}
+	if l.lastBytes > 0 {
+		limit = min(limit, max(1, recordBytesMax/l.lastBytes))
+	}
+	again, l.again, l.interrupt = l.again, false, cancel
+	return limit, w.position(), again
+}
+
+// took puts what was read into the window. It reports whether something may have
+// become sendable.
+func (l *lane) took(batch ingest.Batch, through uint64) bool {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.again {
+		return false // the records were let go of while the reader waited: it begins anew
+	}
+	for _, ev := range batch.Events {
+		l.gap(ev)
+	}
+	for _, entry := range batch.Entries {
+		rec := entry.Record
+		if reason := l.skips(rec, now); reason != "" {
+			if rec.Seq >= l.work.next {
+				l.e.metrics.skip(reason)
+			}
+			continue
+		}
+		l.work.add(entry)
+		l.lastBytes += (len(rec.Raw) - l.lastBytes) / 8
+	}
+	before := l.work.position()
+	l.work.passed(through)
+	l.dirty = l.dirty || l.work.position() != before
+	moved := l.through != through
+	l.through = through
+	return moved
+}
+
+// skips says why a record does not go to this inbox, "" if it does.
+func (l *lane) skips(rec *ingest.Record, now time.Time) string {
+	name, scheme := l.host.name, l.url.Scheme
+	switch {
+	case bareHost(rec.Domain, scheme) == name:
+		return skipOrigin
+	case bareHost(rec.Giver, scheme) == name:
+		return skipGiver
+	case shapeOf(rec) == shapeNone:
+		return skipShape
+	}
+	post := rec.Kind == ingest.KindCreate || rec.Kind == ingest.KindUpgrade
+	if max := l.e.cfg.MaxAge; post && max > 0 && now.Sub(rec.Time) > max {
+		return skipMaxAge
+	}
+	return ""
+}
+
+// gap keeps account of records that the log could not bring any more.
+func (l *lane) gap(ev ingest.Event) {
+	l.e.metrics.gap(ev.Name)
+	if ev.To > ev.From {
+		l.missed += ev.To - ev.From
+	}
+	l.row.lastError = "log: " + ev.Name + ": records were gone before they could be sent"
+	l.dirty = true
+	l.e.logger.Warn("a lane missed records of the log", "inbox", l.inbox, "event", ev.Name, "from", ev.From, "to", ev.To)
+}
+
+// pump starts every request that may start. It returns when to come again, zero
+// when something will wake the lane.
+func (l *lane) pump(abort context.Context) (at time.Time) {
+	for {
+		var it *item
+		it, at = l.next()
+		if it == nil {
+			signal(l.hungry)
+			return at
+		}
+		go l.deliver(abort, it)
+	}
+}
+
+// pumpAndWake is pump for those who cannot come again: run does.
+func (l *lane) pumpAndWake(abort context.Context) {
+	if at := l.pump(abort); !at.IsZero() {
+		l.wake()
+	}
+}
+
+// next takes the next request to start, if one may start now.
+func (l *lane) next() (*item, time.Time) {
+	now := time.Now()
+	host := l.host.look()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped || l.work.flying >= l.limit {
+		return nil, time.Time{}
+	}
+	if !host.ready(now) {
+		if host.probing {
+			return nil, time.Time{} // its end wakes us
+		}
+		return nil, host.until
+	}
+	it, at := l.choose(host, now)
+	if it == nil {
+		return nil, at
+	}
+	old := now.Sub(it.entry.Record.Time) > l.e.cfg.CatchUpAfter
+	if old && now.Before(l.paceAt) {
+		return nil, l.paceAt
+	}
+	if l.work.flying > 0 {
+		// The lanes of one host share what one lane may have.
+		if l.host.busy() >= l.e.cfg.Window || !l.e.slots.take(l.extras) {
+			return nil, time.Time{} // the end of what flies asks again
+		}
+		it.extra = true
+		l.extras++
+	}
+	if it.pass = l.host.begin(now); it.pass == passNo {
+		l.giveSlot(it)
+		l.wake() // it failed since we looked: look again
+		return nil, time.Time{}
+	}
+	if l.behind = old; old {
+		l.paceAt = now.Add(time.Second / time.Duration(l.e.cfg.CatchUpPerSecond))
+	}
+	l.work.fly(it)
+	l.workers.Add(1)
+	return it, time.Time{}
+}
+
+// choose picks the record to send. A failing server is probed with the oldest,
+// and every other time with the one that it answered 500 to least.
+func (l *lane) choose(host condition, now time.Time) (*item, time.Time) {
+	if host.fails == 0 {
+		return l.work.pick(now)
+	}
+	fewest := host.fails%2 == 0
+	it := l.work.pickProbe(fewest)
+	if fewest && it != nil && it.failures.inside > 0 && l.more() {
+		return nil, time.Time{} // wait for the reader to bring another
+	}
+	return it, time.Time{}
+}
+
+// more says whether the reader of a failing lane is about to bring other records.
+func (l *lane) more() bool {
+	w := &l.work
+	return w.inHand <= probeAhead/2 && (w.owed() > 0 || l.through < l.e.log.Tip() && w.span() < spanMax)
+}
+
+func (l *lane) giveSlot(it *item) {
+	if it.extra {
+		it.extra = false
+		l.extras--
+		l.e.slots.give()
+	}
+}
+
+// deliver sends records one after another, as long as there are some that may start.
+func (l *lane) deliver(abort context.Context, it *item) {
+	for it != nil {
+		rec := it.entry.Record
+		digest, body := splitForm(rec, it.entry.Encoded(ingest.FormDelivery, l.e.encode))
+		ans := l.e.sender.send(abort, letter{
+			to: l.url, body: body, digest: digest,
+			old: time.Since(rec.Time) > l.e.cfg.CatchUpAfter,
+		})
+		l.landed(it, ans)
+		// This goroutine takes the next record, others those beside it.
+		var at time.Time
+		if it, at = l.next(); it != nil || !at.IsZero() {
+			l.pumpAndWake(abort)
+		} else {
+			signal(l.hungry)
+		}
+		l.workers.Done() // of the one that landed: next has counted its own
+	}
+}
+
+// landed books an answer.
+func (l *lane) landed(it *item, ans answer) {
+	now := time.Now()
+	fails := l.host.end(it.pass, ans.verdict, ans.after, now)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.giveSlot(it)
+	l.work.land(it)
+	switch ans.verdict {
+	case aborted:
+		return
+	case settled:
+		l.took2xx(it, now)
+	case judgedRecord:
+		l.refused(it, ans, now)
+	case judgedServer:
+		l.failed(it, ans, fails, now)
+	}
+	l.dirty = true
+}
+
+func (l *lane) took2xx(it *item, now time.Time) {
+	l.work.settle(it)
+	l.row.delivered++
+	l.row.lastSuccess, l.row.failingSince = now, time.Time{}
+	l.limit = min(l.limit+1, l.e.cfg.Window)
+	l.e.metrics.laneDone(resultOK)
+}
+
+// refused gives a record that was judged one more chance, then gives it up.
+func (l *lane) refused(it *item, ans answer, now time.Time) {
+	l.row.lastFailure, l.row.lastError, l.row.failingSince = now, ans.text, time.Time{}
+	if it.refused++; it.refused > 1 {
+		l.giveUp(it, ans)
+		return
+	}
+	it.notBefore = now.Add(retryRefused)
+	l.e.metrics.laneDone(resultStatus)
+}
+
+func (l *lane) giveUp(it *item, ans answer) {
+	l.work.settle(it)
+	l.row.givenUp++
+	l.e.metrics.laneDone(resultGivenUp)
+	l.e.logger.Info("record given up", "inbox", l.inbox, "seq", it.seq, "answer", ans.text)
+}
+
+// failed keeps a record for another time: the server is at fault.
+func (l *lane) failed(it *item, ans answer, fails int, now time.Time) {
+	l.row.lastFailure, l.row.lastError = now, ans.text
+	if l.row.failingSince.IsZero() {
+		l.row.failingSince = now
+	}
+	if it.failures.add(ans.status, l.row.delivered, now) {
+		l.giveUp(it, ans)
+		return
+	}
+	it.notBefore = now.Add(backoff(1 + it.failures.alone))
+	l.limit = 1
+	if fails >= letGoAfter {
+		l.letGo()
+	}
+	l.e.metrics.laneDone(resultOf(ans))
+}
+
+// letGo drops the records of a lane whose server stays away; the next probe reads
+// them again.
+func (l *lane) letGo() {
+	l.work.letGo()
+	if l.work.owed() == 0 {
+		return
+	}
+	l.again, l.through = true, l.work.position()-1
+	if l.interrupt != nil {
+		l.interrupt()
+	}
+}
+
+// state is what the saver writes, and whether there is news since it was last asked.
+func (l *lane) state() (row, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	dirty := l.dirty
+	l.dirty = false
+	l.row.position = l.work.position()
+	return l.row, dirty
+}
+
+// unsaved marks the row as not written after all.
+func (l *lane) unsaved() {
+	l.mu.Lock()
+	l.dirty = true
+	l.mu.Unlock()
+}
+
+// The bounds of a record that a server cannot take: it answered 500 so often, for so
+// long, while so many others went through.
+const (
+	brokenTries = 10
+	brokenAge   = 10 * time.Minute
+	brokenOK    = 100
+)
+
+// add books a failure of a record and reports whether it is the record's own
+// fault after all. 500 is the server's fault, but some servers answer it for ever
+// to one activity that they cannot parse (a bug of theirs), and its lane must not
+// stand still for that. ok is how many records the lane has delivered.
+func (f *failed) add(status int, ok int64, now time.Time) bool {
+	if f.first.IsZero() {
+		f.first, f.okAtFirst = now, ok
+	} else if ok > f.okAtLast {
+		f.alone++
+	}
+	f.okAtLast = ok
+	if status != 500 {
+		return false
+	}
+	f.inside++
+	return f.inside >= brokenTries && now.Sub(f.first) >= brokenAge && ok-f.okAtFirst >= brokenOK
+}
+
+func resultOf(ans answer) result {
+	switch {
+	case ans.timeout:
+		return resultTimeout
+	case ans.status != 0:
+		return resultStatus
+	}
+	return resultNetwork
+}
+
+// pause waits for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,216 @@
+package delivery
+
+import (
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tributary/ingest"
+)
+
+// result is how one request ended: a label of the metric.
+type result string
+
+const (
+	resultOK      result = "ok"
+	resultGivenUp result = "given_up"      // the record was judged, or kept too long: it is not tried again
+	resultStatus  result = "retry_status"  // a status that lets us try again
+	resultNetwork result = "retry_network" // no answer: dial, TLS, hang-up
+	resultTimeout result = "timeout"       // no answer in time; tried again too
+)
+
+// The reasons why a lane passes over a record: labels.
+const (
+	skipOrigin = "origin"  // the post is from there
+	skipGiver  = "giver"   // it came from there
+	skipMaxAge = "max_age" // older than Config.MaxAge
+	skipShape  = "shape"   // nothing that could be sent
+)
+
+// By whom a request was made: labels.
+const (
+	viaLane   = "lane"
+	viaOutbox = "outbox"
+)
+
+// Metrics count deliveries. A nil *Metrics counts nothing.
+type Metrics struct {
+	deliveries *prometheus.CounterVec
+	skipped    *prometheus.CounterVec
+	gaps       *prometheus.CounterVec
+	answer     prometheus.Histogram
+	sign       prometheus.Histogram
+	saves      *prometheus.CounterVec
+	outbox     prometheus.Gauge
+
+	// By via and result, so that the hot path hashes no labels.
+	lane [5]prometheus.Counter
+	box  [5]prometheus.Counter
+}
+
+var results = [...]result{resultOK, resultGivenUp, resultStatus, resultNetwork, resultTimeout}
+
+// NewMetrics registers the metrics of deliveries with reg. nil: none.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	if reg == nil {
+		return nil
+	}
+	m := &Metrics{
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tributary_delivery_deliveries_total",
+			Help: "Requests to inboxes by who made them and how they ended.",
+		}, []string{"via", "result"}),
+		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tributary_delivery_skipped_records_total",
+			Help: "Records that a lane passed over, by reason.",
+		}, []string{"reason"}),
+		gaps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tributary_delivery_gaps_total",
+			Help: "Gaps in the log that a lane was told of: records expired, or lost.",
+		}, []string{"event"}),
+		answer: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tributary_delivery_answer_seconds", Help: "From the dial to the head of an answer.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
+		sign: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tributary_delivery_sign_seconds", Help: "Waiting for a signer and signing.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1},
+		}),
+		saves: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tributary_delivery_saves_total", Help: "Writes of lane positions by result.",
+		}, []string{"result"}),
+		outbox: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tributary_delivery_outbox_rows", Help: "Rows of the outbox that wait.",
+		}),
+	}
+	for i, r := range results {
+		m.lane[i] = m.deliveries.WithLabelValues(viaLane, string(r))
+		m.box[i] = m.deliveries.WithLabelValues(viaOutbox, string(r))
+	}
+	for _, reason := range []string{skipOrigin, skipGiver, skipMaxAge, skipShape} {
+		m.skipped.WithLabelValues(reason)
+	}
+	for _, event := range []string{ingest.EventExpired, ingest.EventRegressed} {
+		m.gaps.WithLabelValues(event)
+	}
+	for _, r := range []string{"ok", "error"} {
+		m.saves.WithLabelValues(r)
+	}
+	reg.MustRegister(m.deliveries, m.skipped, m.gaps, m.answer, m.sign, m.saves, m.outbox)
+	return m
+}
+
+func (m *Metrics) laneDone(r result) {
+	if m != nil {
+		m.lane[slices.Index(results[:], r)].Inc()
+	}
+}
+
+func (m *Metrics) outboxDone(r result) {
+	if m != nil {
+		m.box[slices.Index(results[:], r)].Inc()
+	}
+}
+
+func (m *Metrics) skip(reason string) {
+	if m != nil {
+		m.skipped.WithLabelValues(reason).Inc()
+	}
+}
+
+func (m *Metrics) gap(event string) {
+	if m != nil {
+		m.gaps.WithLabelValues(event).Inc()
+	}
+}
+
+func (m *Metrics) answered(d time.Duration) {
+	if m != nil {
+		m.answer.Observe(d.Seconds())
+	}
+}
+
+func (m *Metrics) signed(d time.Duration) {
+	if m != nil {
+		m.sign.Observe(d.Seconds())
+	}
+}
+
+func (m *Metrics) saved(err error) {
+	if m == nil {
+		return
+	}
+	if err != nil {
+		m.saves.WithLabelValues("error").Inc()
+		return
+	}
+	m.saves.WithLabelValues("ok").Inc()
+}
+
+func (m *Metrics) outboxRows(n int) {
+	if m != nil {
+		m.outbox.Set(float64(n))
+	}
+}
+
+// laneCollector reports the lanes as they are when they are asked.
+type laneCollector struct {
+	engine *Engine
+
+	lag, lanes, flying, open, waiting *prometheus.Desc
+}
+
+func newLaneCollector(e *Engine) *laneCollector {
+	return &laneCollector{
+		engine: e,
+		lag: prometheus.NewDesc("tributary_delivery_lag_records",
+			"Tip minus position over all lanes: the lane in the middle, the one that 9 of 10 are ahead of, the last.",
+			[]string{"quantile"}, nil),
+		lanes: prometheus.NewDesc("tributary_delivery_lanes", "Lanes by state.", []string{"state"}, nil),
+		flying: prometheus.NewDesc("tributary_delivery_in_flight_requests",
+			"Requests of lanes that are being signed, sent or answered.", nil, nil),
+		open: prometheus.NewDesc("tributary_delivery_breakers_open", "Hosts that are failing.", nil, nil),
+		waiting: prometheus.NewDesc("tributary_delivery_unsettled_records",
+			"Records that lanes have read and not settled.", nil, nil),
+	}
+}
+
+func (c *laneCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.lag, c.lanes, c.flying, c.open, c.waiting} {
+		ch <- d
+	}
+}
+
+func (c *laneCollector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	list := c.engine.snapshot()
+	states := map[State]int{StateLive: 0, StateCatchingUp: 0, StateFailing: 0}
+	lags := make([]uint64, 0, len(list))
+	flying, unsettled := 0, 0
+	for _, s := range list {
+		states[s.State]++
+		lags = append(lags, s.Lag)
+		flying += s.InFlight
+		unsettled += s.Unsettled
+	}
+	slices.Sort(lags)
+	for _, q := range []struct {
+		name string
+		at   float64
+	}{{"0.5", 0.5}, {"0.9", 0.9}, {"1", 1}} {
+		v := 0.0
+		if n := len(lags); n > 0 {
+			v = float64(lags[min(n-1, int(q.at*float64(n)))])
+		}
+		gauge(c.lag, v, q.name)
+	}
+	for state, n := range states {
+		gauge(c.lanes, float64(n), string(state))
+	}
+	gauge(c.flying, float64(flying))
+	gauge(c.waiting, float64(unsettled))
+	gauge(c.open, float64(c.engine.hosts.open()))
+}

@@ -1,0 +1,147 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// Doer sends a request, without following redirects and only to addresses that
+// may be called. *remote.Client is one.
+type Doer interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
+// Signer signs requests as one of our actors and bounds how many signatures are
+// made at once. *signature.Signer is one.
+type Signer interface {
+	SignPost(ctx context.Context, r *http.Request, digest string) error
+}
+
+// contentType is what every server takes at its inbox.
+const contentType = "application/activity+json"
+
+// bodyTimeout is how long the rest of an answer may take once its head is here.
+// The verdict is known by then; what is read keeps the connection usable, and
+// tells the admin what the server says.
+const bodyTimeout = time.Second
+
+// sender makes one request out of one body.
+type sender struct {
+	client  Doer
+	signer  Signer
+	timeout time.Duration
+	// patient bounds the old records that wait for a signature, so that lanes that
+	// catch up cannot fill the queue of the signer before live posts.
+	patient chan struct{}
+	metrics *Metrics
+	log     *slog.Logger
+}
+
+// letter is a body on its way to an inbox.
+type letter struct {
+	to     *url.URL // shared: never changed
+	body   []byte   // shared: never changed
+	digest string
+	old    bool // not live: waits in line behind what is
+}
+
+// send signs and posts. It blocks for the signer's queue, the server's timeout
+// and bodyTimeout at most; when ctx ends the verdict is aborted.
+func (s *sender) send(ctx context.Context, l letter) answer {
+	call, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	req := request(call, l)
+	if err := s.sign(ctx, req, l); err != nil {
+		if ctx.Err() != nil {
+			return answer{verdict: aborted}
+		}
+		s.log.Error("a delivery cannot be signed", "err", err)
+		return answer{verdict: judgedServer, text: "signing: " + err.Error()}
+	}
+	start := time.Now()
+	deadline := time.AfterFunc(s.timeout, func() { cancel(errTimeout) })
+	defer deadline.Stop()
+	resp, err := s.client.Do(req)
+	s.metrics.answered(time.Since(start))
+	if err != nil {
+		return s.failed(ctx, call, err)
+	}
+	defer resp.Body.Close()
+	deadline.Reset(min(bodyTimeout, s.timeout))
+	return read(resp)
+}
+
+// request is http.NewRequestWithContext without parsing the URL again.
+func request(ctx context.Context, l letter) *http.Request {
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(l.body)), nil }
+	body, _ := open()
+	req := http.Request{
+		Method: http.MethodPost, URL: l.to, Host: l.to.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:        http.Header{"Content-Type": {contentType}},
+		ContentLength: int64(len(l.body)), Body: body, GetBody: open,
+	}
+	return req.WithContext(ctx)
+}
+
+func (s *sender) sign(ctx context.Context, req *http.Request, l letter) error {
+	if l.old {
+		select {
+		case s.patient <- struct{}{}:
+			defer func() { <-s.patient }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	start := time.Now()
+	err := s.signer.SignPost(ctx, req, l.digest)
+	s.metrics.signed(time.Since(start))
+	return err
+}
+
+// failed is the answer of a server that gave none.
+func (s *sender) failed(ctx, call context.Context, err error) answer {
+	switch {
+	case ctx.Err() != nil:
+		return answer{verdict: aborted}
+	case errors.Is(context.Cause(call), errTimeout), errors.Is(err, context.DeadlineExceeded), isTimeout(err):
+		return answer{verdict: judgedServer, timeout: true, text: fmt.Sprintf("timeout: %v of %v", errTimeout, s.timeout)}
+	}
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		err = u.Err // without method and URL, which the lane knows
+	}
+	return answer{verdict: judgedServer, text: "network: " + oneLine([]byte(err.Error()))}
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+var buffers = sync.Pool{New: func() any { return new([bodyMax]byte) }}
+
+// read takes the verdict and at most bodyMax bytes of the body: small ones are
+// read to the end, so that the connection can be used again, and endless ones
+// are left.
+func read(resp *http.Response) answer {
+	ans := answer{verdict: judge(resp.StatusCode), status: resp.StatusCode}
+	if ans.verdict == settled && resp.ContentLength == 0 {
+		return ans
+	}
+	buf := buffers.Get().(*[bodyMax]byte)
+	defer buffers.Put(buf)
+	n, _ := io.ReadFull(resp.Body, buf[:]) // whatever came is good
+	if ans.verdict != settled {
+		ans.text = errorText(resp.StatusCode, buf[:n])
+		ans.after = retryAfter(resp.Header, time.Now())
+	}
+	return ans
+}

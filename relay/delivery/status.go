@@ -1,0 +1,85 @@
+package delivery
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+)
+
+// State of a lane, for people and metrics.
+type State string
+
+// The states.
+const (
+	StateLive       State = "live"        // sends what is new
+	StateCatchingUp State = "catching_up" // sends old records, at a capped rate
+	StateFailing    State = "failing"     // waits for its server to answer again
+)
+
+// Status is how one lane is doing.
+type Status struct {
+	Inbox     string
+	Host      string
+	State     State
+	Position  uint64 // lowest seq not settled
+	Lag       uint64 // tip − position, in seqs; 0 when it has everything
+	InFlight  int    // requests
+	Unsettled int    // records read and not settled
+	Delivered int64  // records answered 2xx, ever
+	GivenUp   int64  // records that the server refused, ever
+	Missed    uint64 // seqs that had left the log before they could be read, since the start
+
+	LastSuccess  time.Time // zero: never
+	LastFailure  time.Time // zero: never
+	LastError    string    // of the last failure: status and the first words of the answer
+	FailingSince time.Time // zero: not failing
+	NextTry      time.Time // zero: nothing is waited for
+}
+
+// Status lists the lanes by host and inbox.
+func (e *Engine) Status(context.Context) ([]Status, error) {
+	list := e.snapshot()
+	slices.SortFunc(list, func(a, b Status) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Inbox, b.Inbox))
+	})
+	return list, nil
+}
+
+func (e *Engine) snapshot() []Status {
+	e.mu.Lock()
+	lanes := make([]*lane, 0, len(e.lanes))
+	for _, l := range e.lanes {
+		lanes = append(lanes, l)
+	}
+	e.mu.Unlock()
+	list := make([]Status, len(lanes))
+	for i, l := range lanes {
+		list[i] = l.status()
+	}
+	return list
+}
+
+func (l *lane) status() Status {
+	tip, host := l.e.log.Tip(), l.host.look()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := Status{
+		Inbox: l.inbox, Host: l.host.name, State: StateLive, Position: l.work.position(),
+		InFlight: l.work.flying, Unsettled: len(l.work.items),
+		Delivered: l.row.delivered, GivenUp: l.row.givenUp, Missed: l.missed,
+		LastSuccess: l.row.lastSuccess, LastFailure: l.row.lastFailure,
+		LastError: l.row.lastError, FailingSince: l.row.failingSince,
+	}
+	if tip >= s.Position {
+		s.Lag = tip + 1 - s.Position
+	}
+	switch {
+	case host.fails > 0:
+		s.State = StateFailing
+		s.NextTry = host.until
+	case l.behind && s.Lag > 0:
+		s.State = StateCatchingUp
+	}
+	return s
+}
