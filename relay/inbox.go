@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"tributary/ingest"
 	"tributary/ingest/ap"
 	"tributary/ingest/remote"
@@ -59,6 +61,7 @@ type inbox struct {
 	keyWaits  *hostSlots
 	metrics   *Metrics
 	log       *slog.Logger
+	warnings  rate.Sometimes // bounds the warnings of one and the same trouble
 	now       func() time.Time
 }
 
@@ -74,6 +77,9 @@ type request struct {
 
 func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := in.now()
+	// For the body, also for one that is never read: net/http waits for what is
+	// left of it before it answers. Fails only where a test has no connection.
+	_ = http.NewResponseController(w).SetReadDeadline(start.Add(in.cfg.BodyTimeout))
 	verdict, err := in.take(w, r)
 	status := http.StatusAccepted
 	if err != nil {
@@ -98,7 +104,8 @@ func asRefusal(err error) *ingest.Refusal {
 func (in *inbox) tell(w http.ResponseWriter, r *http.Request, refusal *ingest.Refusal) {
 	level := slog.LevelDebug // remote misbehaviour
 	if refusal.Reason == reasonUnavailable {
-		level = slog.LevelWarn
+		// Ours; while the log is away each request says so, and the counter counts them.
+		in.warnings.Do(func() { level = slog.LevelWarn })
 	}
 	in.log.Log(r.Context(), level, "inbox request refused", "status", refusal.Status,
 		"reason", refusal.Reason, "message", refusal.Message, "remote", r.RemoteAddr, "err", refusal.Err)
@@ -239,13 +246,11 @@ func blocked(block Block) *ingest.Refusal {
 	return refuse(http.StatusForbidden, reasonBlocked, "%s", message)
 }
 
-// readBody reads at most what is allowed, for at most BodyTimeout. It grows
-// with what comes in and not with what Content-Length promises.
+// readBody reads at most what is allowed, until the deadline. It grows with what
+// comes in and not with what Content-Length promises.
 func (in *inbox) readBody(w http.ResponseWriter, req *request) error {
-	control := http.NewResponseController(w)
-	// Both fail only where a test's recorder has no connection.
-	_ = control.SetReadDeadline(in.now().Add(in.cfg.BodyTimeout))
 	var b bytes.Buffer
+	b.Grow(int(min(max(req.http.ContentLength, 0), 8<<10)) + bytes.MinRead) // most posts, in one piece
 	n, err := io.Copy(&b, io.LimitReader(req.http.Body, ingest.MaxDocumentBytes+1))
 	switch {
 	case n > ingest.MaxDocumentBytes:
@@ -256,7 +261,7 @@ func (in *inbox) readBody(w http.ResponseWriter, req *request) error {
 		return because(refuse(http.StatusBadRequest, reasonBodyBroken, "the body could not be read"), err)
 	}
 	// A deadline that passes while the activity is processed would end the request's context.
-	_ = control.SetReadDeadline(time.Time{})
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	req.body = b.Bytes()
 	return nil
 }

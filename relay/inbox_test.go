@@ -298,35 +298,41 @@ func TestBlockOfOurActor(t *testing.T) {
 	}
 }
 
-// A body that does not come in ends with 408, and holds up nobody else.
+// A body that does not come in ends with 408, or with what its headers deserved,
+// and holds up nobody else.
 func TestSlowBody(t *testing.T) {
 	e := newEnv(t, func(c *Config, _ *Deps) { c.BodyTimeout = 300 * time.Millisecond })
 	home := newPeer(t)
 	e.subscribe(home.account("server", nil))
 	alice := home.account("alice", nil)
-	m := alice.message(t, alice.create(1))
-	r, err := m.request(t.Context(), e.inboxURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := net.Dial("tcp", e.community.Host())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "POST /inbox HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n", r.Host, len(m.Body))
-	_ = r.Header.Write(conn)
-	fmt.Fprintf(conn, "\r\n%s", m.Body[:10])
-	if got := alice.message(t, alice.create(2)).send(t, e.inboxURL()); got.Status != 202 {
-		t.Errorf("meanwhile: %+v", got)
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusRequestTimeout || !resp.Close {
-		t.Errorf("%s, close %v", resp.Status, resp.Close)
+	for want, signed := range map[int]bool{http.StatusRequestTimeout: true, http.StatusUnauthorized: false} {
+		m := alice.message(t, alice.create(want))
+		if !signed {
+			m.Header = map[string]string{"Signature": ""}
+		}
+		r, err := m.request(t.Context(), e.inboxURL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.Dial("tcp", e.community.Host())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST /inbox HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n", r.Host, len(m.Body))
+		_ = r.Header.Write(conn)
+		fmt.Fprintf(conn, "\r\n%s", m.Body[:10])
+		if got := alice.message(t, alice.create(want+1)).send(t, e.inboxURL()); got.Status != 202 {
+			t.Errorf("meanwhile: %+v", got)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != want || !resp.Close {
+			t.Errorf("%s, close %v, want %d", resp.Status, resp.Close, want)
+		}
 	}
 }
 

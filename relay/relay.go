@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"tributary/ingest/signature"
 	"tributary/ingest/state"
@@ -95,6 +96,7 @@ func newInbox(r *Relay, d Deps) *inbox {
 		requests: make(slots, r.cfg.RequestsMax), workers: make(slots, r.cfg.WorkersMax),
 		keyWaits: newHostSlots(r.cfg.KeyWaitsPerHostMax),
 		metrics:  NewMetrics(d.Registerer), log: d.Log, now: time.Now,
+		warnings: rate.Sometimes{First: 1, Interval: 10 * time.Second},
 	}
 }
 
