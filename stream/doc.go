@@ -1,0 +1,117 @@
+// Package stream serves the log to whoever reads along: the firehose, a
+// WebSocket of all posts that may be shown as they happen (DESIGN.md §5, tier
+// live and above).
+//
+// # The firehose
+//
+//	GET /api/v1/firehose?cursor=SEQ
+//
+// is a WebSocket (RFC 6455) without extensions and subprotocols. A token with
+// scope read goes into "Authorization: Bearer" or, for browsers, access_token=;
+// a server in development mode asks for none. Any Origin may connect.
+//
+//	cursor=SEQ     the first frame is that of the first visible record with seq >= SEQ; 0 is the
+//	               log's start; without it the stream starts behind the newest record
+//	heartbeat=S    1 … 60 seconds without a frame until a heartbeat; 15 if not given
+//	language=pt    repeated: any of them; "pt" covers "pt-br", "und" what declares none
+//	tag=cats       repeated: any of them; folded as the tags of the frames are
+//	domain=a.b     repeated: any of them; the origin's host
+//
+// The axes of the filter are ANDed. An unknown parameter is an error. What takes
+// something away passes every filter but a domain's, as a delete has no language;
+// an edit that no longer matches is not shown.
+//
+// Frames are text, one JSON object each:
+//
+//	{"seq":123,"time":"2026-11-23T10:20:30.123Z","kind":"create","id":"1154…","uri":"https://…","actor":"https://…",
+//	 "domain":"a.b","language":"en","tags":["cats"],"post":{…}}   create, update; post is a Mastodon Status, language may be null
+//	{"seq":124,…,"kind":"delete","scope":"object","id":"1154…","uri":"https://…","actor":"https://…","domain":"a.b"}
+//	{"seq":125,…,"kind":"delete","scope":"actor","uri":"https://…","actor":"https://…","account_id":"7…","domain":"a.b"}
+//	{"seq":126,…,"kind":"withdraw","scope":"actor","uri":"https://…","actor":"https://…","account_id":"7…","domain":"a.b"}
+//	{"seq":127,…,"kind":"withdraw","scope":"domain","domain":"a.b"}
+//	{"seq":127,…,"kind":"heartbeat"}
+//	{"seq":199,…,"kind":"gap","reason":"expired","from":128,"to":200}
+//
+// time is when the record was appended, or when a heartbeat or gap was sent. A
+// delete says that the origin deleted it, or that this one post was withdrawn
+// here; a withdraw, that the author opted out or an operator blocked the author or
+// the host: who keeps posts drops those of the actor or the domain. An update with
+// which a post left tier live is shown as its delete, an upgrade that brings it
+// there as its create. reason is expired (the log has deleted the records) or
+// regressed (it has lost them). Unknown kinds and fields are to be ignored.
+//
+// seq increases from frame to frame, but is not dense; a heartbeat may repeat the
+// seq of the frame before it. Resuming at the seq of any frame skips nothing
+// (I2): the record of that seq comes again if it is still visible, and a client
+// that dislikes this adds one.
+//
+// A replay is what was live, minus what was withdrawn since (I5).
+//
+// # Refusals
+//
+// Before the upgrade, in JSON: {"error":NAME,"message":"…"}.
+//
+//	400 InvalidRequest      a parameter is unknown, repeated or garbage
+//	400 FutureCursor        the cursor is ahead of the log even after a short wait; "tip" is the newest seq.
+//	                        It belongs to another server, or this one's log was replaced: start over
+//	400 BadHandshake        not a WebSocket handshake of version 13
+//	401 MissingToken, InvalidToken; 403 MissingScope
+//	405 MethodNotAllowed, 426 UpgradeRequired
+//	429 TooManyConnections  of one address; Retry-After
+//	503 TooManyClients, ShuttingDown, Unavailable; Retry-After
+//
+// # Endings
+//
+// The server closes with a reason that ends in "resume with cursor=SEQ":
+//
+//	1001 the server is shutting down
+//	1008 the client has read nothing at all for a minute; left a ping unanswered; sent a data frame (the
+//	     stream is push only); its token was revoked or has expired
+//	1011 the log cannot be read
+//
+// Every ending is counted by its reason, also those that nobody is left to hear (I8).
+//
+// # How it works
+//
+// Each client has a pull cursor on ingest.Tail, and two goroutines. One reads the
+// socket; the other copies the log to it: ask the cursor for as many records as
+// fill a write, put their frames, which are encoded once for all clients, side by
+// side, write, begin again. There is no queue. A client that reads slowly is one
+// whose write takes long; it holds up to 16 KiB and no record meanwhile, falls
+// back in the log, and gets everything, or a gap if the log's retention overtakes
+// it. So slowness is no reason to be closed; only a client whose socket takes not
+// one byte for StallTimeout is. A client that falls behind reads larger batches, so
+// under load system calls become fewer by themselves.
+//
+// A ping is sent only where no post was, and a write that progresses counts as
+// its answer: else a client busy with a backlog would be closed for the pong that
+// waits behind it.
+//
+// # Invariants
+//
+//   - Nothing below tier live is in a frame (I4). Tail's ViewStream decides; a record
+//     that slipped through is not encoded.
+//   - Frames are written whole: only run writes to the connection, and what was begun
+//     is finished before a close frame.
+//   - position is never ahead of what was handed to the socket (I2).
+//   - Every goroutine belongs to Server and is waited for by Close.
+//
+// # Files
+//
+//	config.go    what an operator may set
+//	server.go    the connections: places, Close
+//	firehose.go  the handler: from request to client
+//	query.go     parameters
+//	filter.go    which posts a client asked for
+//	auth.go      tokens
+//	refusal.go   errors before the upgrade
+//	client.go    the two goroutines of a connection
+//	signals.go   what reaches the writing one from outside
+//	attend.go    heartbeats, pings, tokens
+//	send.go      writing
+//	pace.go      how many records fill a write
+//	ending.go    why a connection ends
+//	frame.go     a record becomes JSON
+//	wire.go      JSON becomes a WebSocket frame
+//	metrics.go
+package stream
