@@ -52,7 +52,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 		})
 	}
 	count := func() int { mu.Lock(); defer mu.Unlock(); return len(acked) }
-	for range 4 {
+	for range 3 {
 		ready(t, p)
 		at := count() + 20 + random.IntN(300)
 		await(t, "acknowledged records", func() bool { return count() >= at })
