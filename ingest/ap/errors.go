@@ -14,7 +14,6 @@ var (
 	ErrNoID      = errors.New("document has no id that is an http or https URI")
 	ErrNoActor   = errors.New("activity has no actor")
 	ErrNotActor  = errors.New("document is not an actor")
-	ErrNotKey    = errors.New("document holds no public key")
 	ErrTombstone = errors.New("document is a tombstone")
 	ErrURI       = errors.New("not an absolute http or https URI")
 )
@@ -33,14 +32,13 @@ var reasons = []struct {
 	{ErrNoID, "no_id"},
 	{ErrNoActor, "no_actor"},
 	{ErrNotActor, "not_actor"},
-	{ErrNotKey, "not_key"},
 	{ErrTombstone, "tombstone"},
 	{ErrURI, "bad_uri"},
 }
 
 // Reason names err for a metric label: one of too_large, too_deep, too_many,
-// not_json, not_object, no_type, no_id, no_actor, not_actor, not_key,
-// tombstone, bad_uri, or other; "" for nil.
+// not_json, not_object, no_type, no_id, no_actor, not_actor, tombstone,
+// bad_uri, or other; "" for nil.
 func Reason(err error) string {
 	if err == nil {
 		return ""

@@ -219,7 +219,9 @@ func prefixLen(key []byte) int {
 	}
 	switch string(key[:i]) {
 	case "as", "toot", "misskey", "fedibird", "schema", "sc", "sec", "security", "litepub", "pt", "lemmy":
-		return i + 1
+		if k := string(key[i+1:]); k != "id" && k != "type" { // those are no terms of a vocabulary
+			return i + 1
+		}
 	}
 	return 0
 }

@@ -75,30 +75,6 @@ func ParseActor(raw []byte) (*Actor, error) {
 	return o.Actor, nil
 }
 
-// ParseKeys reads the public keys of a document: of an actor, of the stub of
-// one, or of a document that is a key itself, as GoToSocial (…/main-key) and
-// others serve them apart from the actor. raw is not kept.
-//
-// Errors: ErrTooLarge, ErrTooDeep, ErrTooMany, ErrNotJSON, ErrNotObject, and
-// ErrNotKey when there is no key with a PEM block.
-func ParseKeys(raw []byte) ([]Key, error) {
-	d, top, err := openObject(raw)
-	if err != nil {
-		return nil, err
-	}
-	defer d.close()
-	keys := d.keys(d.get(top, "publicKey"))
-	if k := d.publicKey(top); k.PEM != "" {
-		keys = append(keys, k)
-	}
-	for _, k := range keys {
-		if k.PEM != "" {
-			return keys, nil
-		}
-	}
-	return nil, fmt.Errorf("ap: parse keys: %w", ErrNotKey)
-}
-
 // openObject opens raw and finds the object that it is: JSON-LD also writes an
 // array of one.
 func openObject(raw []byte) (*document, ref, error) {

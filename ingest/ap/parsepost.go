@@ -92,8 +92,7 @@ func plainMedia(mediaType string) bool {
 
 // paragraphs makes HTML of text with line feeds.
 func paragraphs(s string) string {
-	s = strings.ReplaceAll(strings.TrimSpace(s), "\r\n", "\n")
-	if s == "" {
+	if s = strings.TrimSpace(s); s == "" {
 		return ""
 	}
 	s = strings.ReplaceAll(s, "\n\n", "</p><p>")

@@ -120,7 +120,7 @@ func (d *document) string1(v ref, limit int) string {
 		s = cut(strings.ToValidUTF8(s, "\uFFFD"), limit)
 	}
 	if n.escaped && strings.ContainsFunc(s, isControl) {
-		s = strings.Map(dropControl, s)
+		s = strings.Map(dropControl, strings.ReplaceAll(s, "\r\n", "\n"))
 	}
 	return s
 }
