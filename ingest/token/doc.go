@@ -1,5 +1,5 @@
 // Package token makes and checks the tokens that open this server's streams, queries and operator
-// actions. It knows nothing of HTTP; see [Bearer] for the one header it reads.
+// actions. It knows nothing of HTTP.
 //
 // A secret is "trib_" and 43 base64url characters: 256 random bits, so that its plain SHA-256,
 // which is all that is stored, cannot be guessed back. It is shown once, when it is made.

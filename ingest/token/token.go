@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -59,15 +58,6 @@ func hashSecret(secret string) (h hash, ok bool) {
 		return hash{}, false
 	}
 	return sha256.Sum256([]byte(secret)), true
-}
-
-// Bearer returns the secret in an Authorization header (RFC 6750 §2.1), "" if there is none.
-func Bearer(h http.Header) string {
-	scheme, secret, _ := strings.Cut(h.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(secret)
 }
 
 // checkScopes returns the scopes sorted and without repeats.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -211,21 +210,6 @@ func TestUsedIsNotedOncePerStep(t *testing.T) {
 	*clock = clock.Add(usedStep)
 	if got := used(); !got.Equal(fromMilli(clock.UnixMilli())) {
 		t.Errorf("after a step: %v", got)
-	}
-}
-
-func TestBearer(t *testing.T) {
-	for header, want := range map[string]string{
-		"":                "",
-		"Bearer trib_x":   "trib_x",
-		"bearer  trib_x ": "trib_x",
-		"Basic dXNlcg==":  "",
-		"Bearer":          "",
-		"trib_x":          "",
-	} {
-		if got := Bearer(http.Header{"Authorization": {header}}); got != want {
-			t.Errorf("%q: %q", header, got)
-		}
 	}
 }
 
