@@ -72,7 +72,9 @@ func TestKills(t *testing.T) {
 	if ctx.Err() != nil {
 		t.Errorf("some posts were not taken %s after the last kill", settleTime)
 	}
+	settling := time.Now()
 	k.settle()
+	t.Logf("everything had arrived %s after the last post was acknowledged", time.Since(settling).Round(time.Millisecond))
 	k.report(lasted)
 	if err := k.program.stop(); err != nil {
 		t.Error(err)

@@ -81,15 +81,16 @@ func (l *load) subscribe(ctx context.Context) {
 	}
 }
 
-// run posts at rate per second, over all senders, until stop is closed.
+// run posts at rate per second, over all senders, until stop is closed. When the
+// machine is late, it catches up.
 func (l *load) run(ctx context.Context, rate int, stop <-chan struct{}) {
-	ticker := time.NewTicker(time.Second / time.Duration(rate))
-	defer ticker.Stop()
+	began := time.Now()
 	for n := 0; ; n++ {
+		due := began.Add(time.Duration(n) * time.Second / time.Duration(rate))
 		select {
 		case <-stop:
 			return
-		case <-ticker.C:
+		case <-time.After(time.Until(due)):
 		}
 		l.inFlight.Go(func() { l.one(ctx, n) })
 	}
