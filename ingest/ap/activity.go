@@ -3,9 +3,10 @@ package ap
 import "time"
 
 // Activity is a document of the network read tolerantly: an activity, or a bare
-// object (then Type is the object's and Object is the document itself).
+// object (then Type is the object's, Object is the document itself, and Actor is
+// whom it is attributed to: for an actor itself, "" when it names nobody).
 type Activity struct {
-	ID        string
+	ID        string    // "" when it has none: transient activities need none
 	Type      string    // without prefix: Create, Update, Delete, Follow, Undo, Announce …
 	Actor     string    // URI
 	ObjectID  string    // id of the object, embedded or not

@@ -11,7 +11,7 @@ type Author struct {
 	Username     string    `cbor:"3,keyasint,omitempty"` // preferredUsername
 	Name         string    `cbor:"4,keyasint,omitempty"` // plain text
 	Note         string    `cbor:"5,keyasint,omitempty"` // sanitised HTML
-	URL          string    `cbor:"6,keyasint,omitempty"`
+	URL          string    `cbor:"6,keyasint,omitempty"` // page for people; URI when absent
 	Avatar       string    `cbor:"7,keyasint,omitempty"`
 	Header       string    `cbor:"8,keyasint,omitempty"`
 	Created      time.Time `cbor:"9,keyasint,omitzero"`

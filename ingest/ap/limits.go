@@ -9,8 +9,8 @@ package ap
 // links), each under its own bound. TestLimitsFitARecord holds the sum.
 const (
 	MaxDocument = 256 << 10 // bytes of a document (DESIGN.md §1)
-	MaxDepth    = 32        // nested objects and arrays; the deepest real ones (PeerTube) have 9
-	maxValues   = 32 << 10  // values and keys in a document; PeerTube's videos have some 800
+	MaxDepth    = 32        // nested objects and arrays; the deepest real ones (PeerTube) have 7
+	maxValues   = 32 << 10  // values and keys in a document; PeerTube's videos have 600
 
 	maxURI      = 2048 // bytes; browsers and CDNs refuse longer ones
 	maxType     = 64   // bytes

@@ -26,8 +26,8 @@ type Post struct {
 	Type        string     `cbor:"2,keyasint"`            // ActivityStreams type without prefix, "Note"
 	URL         string     `cbor:"3,keyasint,omitempty"`  // page for people; URI when absent
 	Visibility  Visibility `cbor:"4,keyasint"`            //
-	Published   time.Time  `cbor:"5,keyasint,omitzero"`   // UTC, as the author says; zero when absent or unreadable
-	Updated     time.Time  `cbor:"6,keyasint,omitzero"`   // UTC; zero when never edited
+	Published   time.Time  `cbor:"5,keyasint,omitzero"`   // UTC, whole ms, as the author says; zero when absent, unreadable or outside 1900 … 9999
+	Updated     time.Time  `cbor:"6,keyasint,omitzero"`   // UTC, whole ms; zero when never edited, or no later than Published
 	InReplyTo   string     `cbor:"7,keyasint,omitempty"`  // object URI
 	Title       string     `cbor:"8,keyasint,omitempty"`  // plain text, of Page, Article, Video
 	Summary     string     `cbor:"9,keyasint,omitempty"`  // content warning, plain text
