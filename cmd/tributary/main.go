@@ -5,6 +5,9 @@
 //
 //	main.go      start, errors, exit status
 //	root.go      the root, groups of commands, suggestions
+//	serve.go     serve
+//	admin*.go    admin and its commands, over the running program's socket
+//	broker.go    broker, the embedded broker's process
 //	version.go   which program this is
 //	config.go    config example, config check
 package main
