@@ -182,16 +182,22 @@ func (a *Admission) admitPost(ctx context.Context, r *Record) (Outcome, error) {
 		return "", err
 	}
 	if !ok {
-		if r.Tier == TierNone {
-			return "", refuse(403, "not_public", "the post is not public; a relay takes only posts addressed to "+ap.PublicURI)
-		}
-		return OutcomeAccepted, a.append(ctx, r)
+		return a.admitNew(ctx, r)
 	}
 	return a.admitKnown(ctx, r, known)
 }
 
+func (a *Admission) admitNew(ctx context.Context, r *Record) (Outcome, error) {
+	if r.Tier == TierNone {
+		return "", refuse(403, "not_public", "the post is not public; a relay takes only posts addressed to "+ap.PublicURI)
+	}
+	return OutcomeAccepted, a.append(ctx, r)
+}
+
 func (a *Admission) admitKnown(ctx context.Context, r *Record, known objectState) (Outcome, error) {
 	switch {
+	case !known.binds(HashOf(r.Actor)):
+		return a.admitNew(ctx, r)
 	case known.tombstone:
 		return OutcomeRepeat, nil
 	case known.owner != HashOf(r.Actor):
@@ -298,6 +304,7 @@ func (a *Admission) admitDelete(ctx context.Context, in Arrival) (Outcome, error
 func (a *Admission) mayDelete(ctx context.Context, in Arrival, known objectState, ok bool) (Outcome, error) {
 	act := in.Activity
 	self := act.ObjectID == act.Actor
+	ok = ok && known.binds(HashOf(act.Actor))
 	switch {
 	case ok && known.tombstone:
 		return OutcomeRepeat, nil
@@ -307,13 +314,17 @@ func (a *Admission) mayDelete(ctx context.Context, in Arrival, known objectState
 		return "", nil
 	case !ap.SameOrigin(act.ObjectID, act.Actor):
 		return "", refuse(403, "not_owner", "the object is not of the actor's origin")
+	}
+	subject, err := a.author(ctx, act.ObjectID)
+	switch {
+	case err != nil:
+		return "", err
+	case !self && subject.known:
+		return "", refuse(403, "not_owner", "the object is another actor")
 	case in.Grant != GrantNone:
 		return "", nil
-	case self:
-		author, err := a.author(ctx, act.Actor)
-		if err != nil || author.known && !author.gone {
-			return "", err
-		}
+	case self && subject.known && !subject.gone:
+		return "", nil
 	}
 	return OutcomeIgnored, nil // nothing of it was ever here
 }

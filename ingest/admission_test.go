@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -281,5 +282,44 @@ func TestActorDelete(t *testing.T) {
 	}
 	if known, _ := env.Admission.KnowsActor(context.Background(), alice.URI); known {
 		t.Error("a deleted actor is still known")
+	}
+}
+
+// TestStrangersDeleteBindsNobody: somebody of alice's server deletes what we do
+// not know as an object (her actor, a post not here yet). Her own word counts.
+func TestStrangersDeleteBindsNobody(t *testing.T) {
+	env := ingesttest.New(t)
+	alice, mallory := person("a.example", "alice", true, true), person("a.example", "mallory", true, true)
+	mustArrive(t, env, alice, ingest.OutcomeAccepted, activity("Create", alice, note(alice, 1, nil)))
+	_, err := arrive(t, env, mallory, ingest.GrantSubscriber, activity("Delete", mallory, alice.URI))
+	var refusal *ingest.Refusal
+	if !errors.As(err, &refusal) || refusal.Reason != "not_owner" {
+		t.Errorf("a stranger deletes alice: %v", err)
+	}
+	second := note(alice, 2, nil)
+	mustArrive(t, env, mallory, ingest.OutcomeAccepted, activity("Delete", mallory, second["id"]))
+	mustArrive(t, env, alice, ingest.OutcomeAccepted, activity("Create", alice, second))
+	third := note(alice, 3, nil)
+	mustArrive(t, env, mallory, ingest.OutcomeAccepted, activity("Delete", mallory, third["id"]))
+	mustArrive(t, env, alice, ingest.OutcomeAccepted, activity("Delete", alice, third["id"]))
+	mustArrive(t, env, alice, ingest.OutcomeRepeat, activity("Create", alice, third))
+	mustArrive(t, env, alice, ingest.OutcomeAccepted, activity("Delete", alice, alice.URI))
+	shown, _ := readAll(t, env.Tail, ingest.ViewStream, 0)
+	if len(shown) != 1 || shown[0].Object != alice.URI {
+		t.Errorf("shown after alice left: %+v", shown)
+	}
+}
+
+func TestBlockedServersAreNotFetched(t *testing.T) {
+	env := ingesttest.New(t)
+	env.Stop()
+	env.Blocked = func(uri string) bool { return strings.Contains(uri, "bad.example") }
+	env.Start()
+	relay := person("r.example", "relay", false, false)
+	relay.Type = "Application"
+	_, err := arrive(t, env, relay, ingest.GrantSubscriber, activity("Announce", relay, "https://bad.example/notes/1"))
+	var refusal *ingest.Refusal
+	if !errors.As(err, &refusal) || refusal.Reason != "blocked" {
+		t.Errorf("got %v", err)
 	}
 }

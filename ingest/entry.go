@@ -13,10 +13,11 @@ import (
 type Entry struct {
 	Record *Record
 
-	dropped     bool     // a repeat, stale or unreadable: no view but the state cursor's sees it
-	corrected   *verdict // what the window said, where the record's own bytes say otherwise
-	fingerprint uint64   // of the stored bytes
-	size        int      // estimate of the memory it holds, bytes
+	dropped     bool        // a repeat, stale or unreadable: no view but the state cursor's sees it
+	corrected   *verdict    // what the window said, where the record's own bytes say otherwise
+	state       objectState // what is known of the object after the record; of records that the window folded
+	fingerprint uint64      // of the stored bytes
+	size        int         // estimate of the memory it holds, bytes
 
 	forms [formCount]struct {
 		once  sync.Once

@@ -41,6 +41,7 @@ type Origin interface {
 type FetchQueue struct {
 	db        *state.DB
 	origin    Origin
+	blocked   func(uri string) bool
 	admission *Admission // set by NewAdmission
 	logger    *slog.Logger
 	metrics   *metrics
@@ -50,10 +51,15 @@ type FetchQueue struct {
 	busy map[string]bool // hosts being worked on; guarded by mu
 }
 
-// NewFetchQueue returns the queue over the table fetches of l's database.
-func NewFetchQueue(l *Log, origin Origin) *FetchQueue {
+// NewFetchQueue returns the queue over the table fetches of l's database. Of
+// what blocked reports (an object's or an actor's URI) nothing is fetched or
+// admitted; nil blocks nothing.
+func NewFetchQueue(l *Log, origin Origin, blocked func(uri string) bool) *FetchQueue {
+	if blocked == nil {
+		blocked = func(string) bool { return false }
+	}
 	return &FetchQueue{
-		db: l.db, origin: origin, logger: l.logger, metrics: l.metrics,
+		db: l.db, origin: origin, blocked: blocked, logger: l.logger, metrics: l.metrics,
 		wake: make(chan struct{}, 1), busy: make(map[string]bool),
 	}
 }
@@ -69,6 +75,9 @@ func (q *FetchQueue) add(ctx context.Context, uri string, grant Grant, giver str
 	host, err := ap.Host(uri)
 	if err != nil {
 		return refuse(422, "bad_uri", "the object's id is not a URI that can be fetched")
+	}
+	if q.blocked(uri) {
+		return refuse(403, "blocked", "the object's server is blocked here")
 	}
 	key, now := HashOf(uri), time.Now().UnixMilli()
 	err = q.db.Write(ctx, func(tx *sql.Tx) error {
@@ -272,6 +281,10 @@ func (q *FetchQueue) fetch(ctx context.Context, row fetchRow) error {
 	}
 	if obj.Post == nil || !ap.SameOrigin(obj.ID, obj.AttributedTo) {
 		q.metrics.fetch("not_a_post")
+		return nil
+	}
+	if q.blocked(obj.ID) || q.blocked(obj.AttributedTo) {
+		q.metrics.fetch("blocked")
 		return nil
 	}
 	actor, err := q.origin.Actor(ctx, obj.AttributedTo)

@@ -47,7 +47,8 @@ func (v verdict) applyTo(r *Record) {
 // the state cursor come to the same verdicts.
 //
 // Rules, in this order:
-//   - what another owner says is dropped: admission of a Delete may have raced the Create;
+//   - what another owner says is dropped: admission of a Delete may have raced the
+//     Create (but see binds);
 //   - a tombstone beats everything later;
 //   - the first record about an object is its creation, whatever kind it says,
 //     unless admission knew the object (ID is set) from beyond the window;
@@ -59,11 +60,15 @@ func fold(known *objectState, r *Record) (objectState, verdict) {
 		return foldFirst(r, v)
 	}
 	foreign := known.owner != r.owner()
-	if known.tombstone && known.version == 0 && foreign && r.Kind != KindDelete {
-		// A Delete of what was never there, by somebody else of the same origin, must not keep the owner's post out.
+	switch {
+	case !known.binds(r.owner()) && r.Kind == KindDelete:
+		next := *known
+		next.seq, next.owner = r.Seq, anybody
+		v.id = known.id
+		return next, v
+	case !known.binds(r.owner()):
 		return foldFirst(r, v)
-	}
-	if known.tombstone || foreign {
+	case known.tombstone || foreign:
 		return *known, verdict{dropped: true, kind: r.Kind, id: known.id}
 	}
 	v.id, v.prevTier, v.prevGrant = known.id, known.tier, known.grant
@@ -75,6 +80,19 @@ func fold(known *objectState, r *Record) (objectState, verdict) {
 	default:
 		return known.edit(r, v)
 	}
+}
+
+// anybody is the owner of a tombstone that binds everyone: two actors of the
+// origin have deleted what was never here, and one of them may be its owner.
+var anybody Hash
+
+// binds reports whether the state says anything to the owner of a record. The
+// Delete of what was never here, which any actor of its origin may send, binds
+// its sender alone: it must keep neither the owner's post out nor the owner's own
+// Delete.
+func (known *objectState) binds(owner Hash) bool {
+	neverSeen := known.tombstone && known.version == 0
+	return !neverSeen || known.owner == owner || known.owner == anybody
 }
 
 func foldFirst(r *Record, v verdict) (objectState, verdict) {

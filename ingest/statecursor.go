@@ -157,7 +157,7 @@ func (w *stateWriter) entry(e *Entry) error {
 	case e.dropped:
 		return nil
 	case r.Kind.aboutObject():
-		return errors.Join(w.object(r), w.author(r), w.withdrawnByObject(r))
+		return errors.Join(w.object(r, e.state), w.author(r), w.withdrawnByObject(r))
 	case r.Kind == KindWithdraw:
 		return w.withdrawal(r.Scope, HashOf(r.Object), r.Tier, r.Seq, r.Version)
 	}
@@ -170,25 +170,15 @@ func (w *stateWriter) correction(seq uint64, v verdict) error {
 		int64(seq), asInt(v.dropped), v.kind, int64(v.id), v.tier, v.grant, v.prevTier, v.prevGrant)
 }
 
-func (w *stateWriter) object(r *Record) error {
-	key, owner := HashOf(r.Object), r.owner()
-	if r.Kind == KindDelete {
-		return w.exec(`INSERT INTO objects (hash, id, seq, owner, tier, granted, version, content, tombstone)
-			VALUES ($1, $2, $3, $4, 0, $5, 0, 0, 1)
-			ON CONFLICT (hash) DO UPDATE SET seq = excluded.seq, tier = 0, tombstone = 1`,
-			key[:], int64(r.ID), int64(r.Seq), owner[:], r.Grant)
-	}
-	if r.Kind == KindUpgrade {
-		return w.exec(`INSERT INTO objects (hash, id, seq, owner, tier, granted, version, content, tombstone)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)
-			ON CONFLICT (hash) DO UPDATE SET seq = excluded.seq, tier = excluded.tier, granted = excluded.granted`,
-			key[:], int64(r.ID), int64(r.Seq), owner[:], r.Tier, r.Grant, r.Version, int64(r.Content))
-	}
+// object writes what the window knows after the record: the row and the
+// window's slot are one and the same.
+func (w *stateWriter) object(r *Record, s objectState) error {
+	key := HashOf(r.Object)
 	return w.exec(`INSERT INTO objects (hash, id, seq, owner, tier, granted, version, content, tombstone)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (hash) DO UPDATE SET id = excluded.id, seq = excluded.seq, owner = excluded.owner, tier = excluded.tier,
-			granted = excluded.granted, version = excluded.version, content = excluded.content, tombstone = 0`,
-		key[:], int64(r.ID), int64(r.Seq), owner[:], r.Tier, r.Grant, r.Version, int64(r.Content))
+			granted = excluded.granted, version = excluded.version, content = excluded.content, tombstone = excluded.tombstone`,
+		key[:], int64(s.id), int64(s.seq), s.owner[:], s.tier, s.grant, s.version, int64(s.content), asInt(s.tombstone))
 }
 
 func (w *stateWriter) author(r *Record) error {

@@ -86,7 +86,11 @@ func (t *Tail) step(ctx context.Context, doubt bool) error {
 	}
 	p, err := t.topic.fetch(ctx, t.next, fetchMaxBytes, fetchMaxWait)
 	if errors.Is(err, kafka.OffsetOutOfRange) {
-		return t.verify(ctx)
+		at := t.next
+		if failed := t.verify(ctx); failed != nil || t.next != at {
+			return failed
+		}
+		return err // the log is as it was: a broker with a full disk says this at the end
 	}
 	if err != nil {
 		return err
@@ -236,7 +240,7 @@ func (t *Tail) judgeObject(e *Entry) {
 	r := e.Record
 	seen := face(r)
 	r.Tier = t.withdrawn.cap(r)
-	v := t.foldIn(r)
+	v := t.foldIn(e)
 	if v != seen {
 		t.correct(e, v)
 	}
@@ -256,7 +260,8 @@ func (t *Tail) judgeObject(e *Entry) {
 	}
 }
 
-func (t *Tail) foldIn(r *Record) verdict {
+func (t *Tail) foldIn(e *Entry) verdict {
+	r := e.Record
 	key := HashOf(r.Object)
 	t.windowMu.Lock()
 	defer t.windowMu.Unlock()
@@ -266,6 +271,7 @@ func (t *Tail) foldIn(r *Record) verdict {
 	next, v := fold(t.window.get(key), r)
 	if !v.dropped {
 		t.window.put(key, next)
+		e.state = next
 	}
 	return v
 }

@@ -28,6 +28,7 @@ type Env struct {
 	Queue     *ingest.FetchQueue
 	Admission *ingest.Admission
 	Origin    *Origin
+	Blocked   func(uri string) bool // set before Start; nil: nobody
 
 	t    testing.TB
 	dsn  string
@@ -87,7 +88,7 @@ func (e *Env) Start() {
 		e.t.Fatal(err)
 	}
 	e.DB, e.Log, e.Tail = db, log, log.Tail()
-	e.Queue = ingest.NewFetchQueue(log, e.Origin)
+	e.Queue = ingest.NewFetchQueue(log, e.Origin, e.Blocked)
 	e.Admission = ingest.NewAdmission(log, e.Queue)
 	var running sync.WaitGroup
 	running.Go(func() { _ = log.Run(ctx) })

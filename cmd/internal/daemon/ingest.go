@@ -56,7 +56,10 @@ func (d *Daemon) openLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.queue = ingest.NewFetchQueue(d.ingest, d.remote)
+	d.queue = ingest.NewFetchQueue(d.ingest, d.remote, func(uri string) bool {
+		_, blocked := d.relay.Blocks().Actor(uri) // the queue runs when the relay is there
+		return blocked
+	})
 	d.admission = ingest.NewAdmission(d.ingest, d.queue)
 	d.parts.add("log", d.ingest.Run)
 	d.parts.add("fetch queue", d.queue.Run)

@@ -31,7 +31,7 @@ func (d *Daemon) openRelay(ctx context.Context) error {
 		Window: d.cfg.Delivery.Window, Timeout: d.cfg.Delivery.Timeout, MaxAge: d.cfg.Delivery.MaxAge,
 		CatchUpPerSecond: d.cfg.Delivery.CatchUpPerSecond,
 	}, delivery.Deps{
-		Tail: tail, DB: d.db, Signer: d.signer, Client: d.remote, Subscribers: inboxes{r.Subscriptions()},
+		Tail: tail, DB: d.db, Signer: d.signer, Client: d.remote, Subscribers: r.Subscriptions(),
 		Actor: d.community.Actor(), Log: d.log, Registerer: d.registry,
 	})
 	if err != nil {
@@ -50,19 +50,6 @@ func (d *Daemon) deliver(ctx context.Context) error {
 	case <-d.ingest.Ready():
 		return d.engine.Run(ctx)
 	}
-}
-
-// inboxes are the delivery inboxes of the accepted subscribers.
-type inboxes struct{ *relay.Subscriptions }
-
-// Inboxes implements delivery.Subscribers.
-func (s inboxes) Inboxes(ctx context.Context) ([]string, error) {
-	accepted, err := s.Accepted(ctx)
-	all := make([]string, len(accepted))
-	for i, a := range accepted {
-		all[i] = a.Delivery
-	}
-	return all, err
 }
 
 // openAdmin offers the operator's actions on a unix socket.
