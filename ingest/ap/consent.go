@@ -83,8 +83,8 @@ func (d *document) selfLabelled(obj ref) bool {
 }
 
 // optOutTag reports whether text has one of the hashtags by which authors
-// decline (notes of the fediverse's own tools: toolboxes, search engines and
-// archives honour them).
+// decline bots, search engines and archives. Text is that of HTML: Mastodon
+// links them, so that "#" and the word are in different elements.
 func optOutTag(text string) bool {
 	for {
 		i := strings.IndexAny(text, "#＃")

@@ -68,7 +68,7 @@
 //	vocabulary.go                   types that are known
 //	json.go value.go                bytes to nodes; nodes to text, numbers, dates
 //	uri.go tag.go                   hosts and URIs; hashtags
-//	html.go attributes.go           sanitising, first pass
+//	html.go attributes.go href.go   sanitising, first pass
 //	policy.go plaintext.go          second pass; text of HTML
 //	hash.go errors.go limits.go
 //

@@ -2,7 +2,6 @@ package ap
 
 import (
 	"bytes"
-	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -54,10 +53,14 @@ func rewrite(s string, limit int) (out, text string, anchors []anchor) {
 		r.characters([]byte(s))
 	}
 	r.closeTo(0)
-	if limit > 0 {
-		out = strings.TrimSpace(policy.SanitizeReader(bytes.NewReader(r.html)).String())
+	switch {
+	case limit == 0:
+	case bytes.IndexByte(r.html, '<') < 0: // no markup was written
+		out = string(r.html)
+	default:
+		out = policy.SanitizeReader(bytes.NewReader(r.html)).String()
 	}
-	return out, r.text.String(), r.anchors
+	return strings.TrimSpace(out), r.text.String(), r.anchors
 }
 
 // role is what the rewriter does with an element.
@@ -420,39 +423,4 @@ func appendEscaped(dst, b []byte, limit int) (_ []byte, fits bool) {
 		i++
 	}
 	return dst, true
-}
-
-// linkSchemes are the schemes that Mastodon lets links have.
-var linkSchemes = []string{
-	"http", "https", "dat", "dweb", "ipfs", "ipns", "ssb", "gopher", "xmpp", "magnet", "gemini",
-}
-
-// cleanHref returns a link's target as net/url writes it, "" when its scheme is
-// not one of linkSchemes.
-func cleanHref(s string) string {
-	if _, rest := plainURI(s); rest > 0 && !strings.ContainsAny(s[rest:], "#^`{|}'[]!*()") {
-		return s
-	}
-	s = strings.TrimSpace(s)
-	if s == "" || len(s) > maxURI || strings.ContainsFunc(s, badInURI) {
-		return ""
-	}
-	u, err := url.Parse(s)
-	if err != nil || !linkScheme(u.Scheme) || u.Host == "" && (u.Scheme == "http" || u.Scheme == "https") {
-		return ""
-	}
-	s = u.String()
-	if again, err := url.Parse(s); err != nil || again.String() != s || len(s) > maxURI {
-		return ""
-	}
-	return s
-}
-
-func linkScheme(scheme string) bool {
-	for _, s := range linkSchemes {
-		if s == scheme {
-			return true
-		}
-	}
-	return false
 }
