@@ -115,10 +115,15 @@ func (e *Engine) Wake() { e.outbox.wake() }
 // nothing starts any more; what is in flight may finish within Config.Drain, and is
 // ended after it. The positions are saved last.
 func (e *Engine) Run(ctx context.Context) error {
-	ran := true
-	e.started.Do(func() { ran = false })
-	if ran {
-		return errors.New("delivery: Run was called twice")
+	first := false
+	e.started.Do(func() { first = true })
+	if !first {
+		select {
+		case <-e.closing: // before it ran
+			return nil
+		default:
+			return errors.New("delivery: Run was called twice")
+		}
 	}
 	defer close(e.done)
 	stop, cancel := context.WithCancel(ctx)
@@ -144,13 +149,9 @@ func (e *Engine) Run(ctx context.Context) error {
 }
 
 // Close makes Run end and waits for it. When ctx ends first, requests in flight
-// are ended instead of waited for.
+// are ended instead of waited for. Run after Close does nothing.
 func (e *Engine) Close(ctx context.Context) error {
-	ran := true
-	e.started.Do(func() { ran = false; close(e.done) })
-	if !ran {
-		return nil
-	}
+	e.started.Do(func() { close(e.done) }) // it never ran and never will
 	e.once.Do(func() {
 		close(e.closing)
 		select {

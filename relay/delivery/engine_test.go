@@ -3,7 +3,9 @@ package delivery
 import (
 	"database/sql"
 	"fmt"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -555,6 +557,44 @@ func TestLanesOfOneHostShareItsWindowAndBreaker(t *testing.T) {
 		r.pass(time.Hour)
 		if n := len(r.web.of("a.example", 202)); n != 20*210 {
 			t.Errorf("%d deliveries", n)
+		}
+	})
+}
+
+// TestAThousandLanes bounds what an idle and a failing lane cost: two goroutines
+// and no request.
+func TestAThousandLanes(t *testing.T) {
+	var inboxes []string
+	for i := range 1000 {
+		inboxes = append(inboxes, fmt.Sprintf("https://s%d.example/inbox", i))
+	}
+	bubble(t, inboxes, func(t *testing.T, r *rig) {
+		r.web.behave(func(d delivered) (int, bool) {
+			if strings.HasSuffix(d.host, "7.example") {
+				return 503, false
+			}
+			return 202, false
+		})
+		before := runtime.NumGoroutine()
+		r.start()
+		r.log.posts(5)
+		r.pass(time.Minute)
+		if n := runtime.NumGoroutine() - before; n > 2*1000+20 {
+			t.Errorf("%d goroutines for 1000 lanes", n)
+		}
+		if n := r.metric("tributary_delivery_breakers_open"); n != 100 {
+			t.Errorf("%v breakers are open", n)
+		}
+		if n := r.metric("tributary_delivery_lag_records", "0.5"); n != 0 {
+			t.Errorf("lag in the middle: %v", n)
+		}
+		if n := r.metric("tributary_delivery_lag_records", "1"); n != 5 {
+			t.Errorf("lag of the last: %v", n)
+		}
+		r.web.always(202)
+		r.pass(15 * time.Minute)
+		if n := r.metric("tributary_delivery_deliveries_total", "ok", viaLane); n != 5000 {
+			t.Errorf("%v deliveries", n)
 		}
 	})
 }

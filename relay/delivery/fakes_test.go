@@ -224,7 +224,11 @@ func (w *fakeWeb) Do(r *http.Request) (*http.Response, error) {
 			d.try++
 		}
 	}
-	answer, header, i := w.answer, w.header, len(w.got)
+	header, i := w.header, len(w.got)
+	status, hold := 202, false
+	if w.answer != nil {
+		status, hold = w.answer(d)
+	}
 	w.got = append(w.got, d)
 	w.mu.Unlock()
 	defer func() {
@@ -232,10 +236,6 @@ func (w *fakeWeb) Do(r *http.Request) (*http.Response, error) {
 		w.flying[d.host]--
 		w.mu.Unlock()
 	}()
-	status, hold := 202, false
-	if answer != nil {
-		status, hold = answer(d)
-	}
 	if hold {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
