@@ -26,7 +26,7 @@ type Config struct {
 	URL string
 
 	// MaxClients bounds the connections; more get 503. A connection costs about
-	// 20 KiB, a stopped one 40, and up to 256 KiB of the kernel's socket memory.
+	// 12 KiB, a stopped one 35, and up to 256 KiB of the kernel's socket memory.
 	MaxClients int
 
 	// MaxPerIP bounds the connections of one address (IPv6: of one /64); more get

@@ -259,3 +259,23 @@ func TestGap(t *testing.T) {
 	}
 	f.connect("?cursor=0").expect(created(6)) // asked for what there is
 }
+
+// A log that was replaced under a running stream: the reader is told what is
+// lost, and the next accepted post reaches it under a seq that was never shown.
+func TestRegressedLog(t *testing.T) {
+	f := newFixture(t, Config{}, nil)
+	c := f.connect("")
+	f.Append(posts(3)...)
+	last := c.expect(created(0), created(1), created(2))[2]
+	f.Broker.Stop()
+	f.Broker.Start() // in memory: it has forgotten everything
+	f.Broker.CreateTopic()
+	eventually(t, "the Tail notices", func() bool { return f.Tail.Tip() > last.Seq })
+	f.Append(post(7, ingest.TierLive))
+	got := c.expect("gap", created(7))
+	if gap := got[0]; gap.Reason != "regressed" || gap.From != last.Seq+1 || gap.Seq < last.Seq || got[1].Seq <= gap.Seq {
+		t.Errorf("gap %+v after seq %d, then seq %d", gap, last.Seq, got[1].Seq)
+	}
+	// Memory still has what the log has lost.
+	f.connect(fmt.Sprintf("?cursor=%d", last.Seq)).expect(created(2), "gap", created(7))
+}
