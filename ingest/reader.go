@@ -13,6 +13,7 @@ const (
 	ViewAll    View = iota // everything, repeats too; for the state cursor
 	ViewLane               // what may go to subscribed servers (tier relay, relayable grant)
 	ViewStream             // what may be shown as it happens (tier live)
+	ViewIndex              // every record that changes what is shown or counted, withdrawn since or not
 )
 
 // Event is something about the log itself that a reader must be told.
@@ -196,8 +197,11 @@ func (r *Reader) visible() []*Entry {
 // shows says whether the view shows a record, now that all is known that Tail
 // has read: replay is live minus what was withdrawn.
 func (r *Reader) shows(rec *Record) bool {
-	if r.view == ViewStream {
+	switch r.view {
+	case ViewStream:
 		return r.tail.showsLive(rec)
+	case ViewIndex:
+		return rec.Kind.aboutObject() || rec.Kind == KindWithdraw
 	}
 	return r.tail.showsLane(rec)
 }
