@@ -58,7 +58,7 @@ func refuse(status int, reason, message string) error {
 	return &Refusal{Status: status, Reason: reason, Message: message}
 }
 
-// Admission decides what enters the log (DESIGN §1, §4, §5). It runs in the
+// Admission decides what enters the log. It runs in the
 // request, on any node: whatever must be agreed between nodes is decided by the
 // order of the log (fold.go), never here.
 type Admission struct {

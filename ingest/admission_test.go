@@ -38,8 +38,10 @@ func note(author *ap.Actor, n int, more doc) doc {
 }
 
 func activity(kind string, actor *ap.Actor, object any) doc {
-	return doc{"@context": "https://www.w3.org/ns/activitystreams", "id": actor.URI + "/activities/1", "type": kind,
-		"actor": actor.URI, "object": object, "to": ap.PublicURI}
+	return doc{
+		"@context": "https://www.w3.org/ns/activitystreams", "id": actor.URI + "/activities/1", "type": kind,
+		"actor": actor.URI, "object": object, "to": ap.PublicURI,
+	}
 }
 
 // arrive admits a document that signer's server delivered.
@@ -114,8 +116,10 @@ func TestAdmissionRefuses(t *testing.T) {
 		{"forged actor without a grant", eve, ingest.GrantNone, activity("Delete", alice, mine), 403, "forged_actor"},
 		{"forged Announce", eve, ingest.GrantSubscriber, activity("Announce", alice, mine), 403, "forged_actor"},
 		{"no object", alice, ingest.GrantSubscriber, activity("Delete", alice, nil), 422, "no_object"},
-		{"update of another's post", mallory, ingest.GrantSubscriber,
-			activity("Update", mallory, note(mallory, 1, doc{"id": mine, "updated": "2026-03-02T00:00:00Z"})), 403, "not_owner"},
+		{
+			"update of another's post", mallory, ingest.GrantSubscriber,
+			activity("Update", mallory, note(mallory, 1, doc{"id": mine, "updated": "2026-03-02T00:00:00Z"})), 403, "not_owner",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			outcome, err := arrive(t, env, c.signer, c.grant, c.doc)

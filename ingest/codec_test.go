@@ -35,8 +35,10 @@ func fullRecord() *Record {
 			Published: at, Updated: at.Add(time.Hour), InReplyTo: "https://b.example/notes/9", Title: "T", Summary: "cw",
 			Content: "<p>x</p>", Text: "x", Language: "en", Sensitive: true, Tags: []string{"go"},
 			Mentions: []ap.Mention{{URI: "https://b.example/bob", Name: "@bob@b.example"}}, Links: []string{"https://l.example/"},
-			Attachments: []ap.Media{{URL: "https://a.example/m.png", MediaType: "image/png", Type: "image", Description: "alt",
-				Blurhash: "LEHV6", Width: 10, Height: 20, FocusX: 0.5, FocusY: -0.5}},
+			Attachments: []ap.Media{{
+				URL: "https://a.example/m.png", MediaType: "image/png", Type: "image", Description: "alt",
+				Blurhash: "LEHV6", Width: 10, Height: 20, FocusX: 0.5, FocusY: -0.5,
+			}},
 			Emojis: []ap.Emoji{{Shortcode: "blob", URL: "https://a.example/b.png"}},
 			Poll:   &ap.Poll{Options: []ap.PollOption{{Title: "yes", Votes: 2}}, Multiple: true, Ends: at, Closed: at, Voters: 2},
 			Quote:  "https://b.example/notes/3", Context: "https://a.example/c/1", OptOut: true,

@@ -3,7 +3,7 @@ package ingest
 import "tributary/ingest/ap"
 
 // Consent is the highest tier that an author agrees to for public posts
-// (DESIGN §5): counted unless the author opted out of being indexed at all,
+// (FEDERATION.md, Consent): counted unless the author opted out of being indexed at all,
 // shown live with discoverable, searched with indexable as well. A locked or
 // memorial account is not shown: its owner did not ask for strangers.
 func Consent(a *ap.Author) Tier {

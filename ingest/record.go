@@ -20,7 +20,7 @@ const (
 	KindHeartbeat Kind = 7 // nothing; keeps the partition from being empty
 )
 
-// Tier is how far a post may travel (DESIGN.md §5). Each includes those before it.
+// Tier is how far a post may travel (FEDERATION.md, Consent). Each includes those before it.
 type Tier uint8
 
 // The tiers.

@@ -33,8 +33,10 @@ func history(rng *rand.Rand, n int) []*ingest.Record {
 				r = &again
 			}
 		case 4:
-			r = &ingest.Record{Kind: ingest.KindWithdraw, Scope: ingest.ScopeActor, Object: r.Actor, Actor: r.Actor,
-				Tier: ingest.TierStats, PrevTier: ingest.TierSearch, Version: r.Version}
+			r = &ingest.Record{
+				Kind: ingest.KindWithdraw, Scope: ingest.ScopeActor, Object: r.Actor, Actor: r.Actor,
+				Tier: ingest.TierStats, PrevTier: ingest.TierSearch, Version: r.Version,
+			}
 		case 5:
 			forged := ingesttest.Delete(r)
 			forged.Actor = "https://" + host + "/users/mallory"

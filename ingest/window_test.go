@@ -42,8 +42,10 @@ func TestWindowForgetsTheLeastRecentlyChanged(t *testing.T) {
 
 func TestFold(t *testing.T) {
 	post := func(kind Kind, version int64, content uint64, tier Tier, grant Grant) *Record {
-		return &Record{Kind: kind, Object: "https://a.example/1", Actor: "https://a.example/a", Version: version, Content: content,
-			Tier: tier, Grant: grant, Seq: 9}
+		return &Record{
+			Kind: kind, Object: "https://a.example/1", Actor: "https://a.example/a", Version: version, Content: content,
+			Tier: tier, Grant: grant, Seq: 9,
+		}
 	}
 	known := objectState{id: 5, seq: 3, owner: HashOf("https://a.example/a"), version: 10, content: 1, tier: TierLive, grant: GrantStream}
 	grave := known

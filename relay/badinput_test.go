@@ -83,20 +83,24 @@ func badRequests(t *testing.T, alice *account) []badInput {
 	contentType := func(s string) *message { return with(alice.create(10), func(m *message) { m.ContentType = s }) }
 	large := []byte(`{"type":"Create","actor":"` + alice.URI + `","x":"` + strings.Repeat("x", 256<<10) + `"}`)
 	return []badInput{
-		{name: "wrong method", message: with(alice.create(10), nil), status: 405, verdict: "method", says: "/inbox",
-			request: func(r *http.Request) { r.Method = "GET"; r.Body = nil; r.ContentLength = 0 }},
+		{
+			name: "wrong method", message: with(alice.create(10), nil), status: 405, verdict: "method", says: "/inbox",
+			request: func(r *http.Request) { r.Method = "GET"; r.Body = nil; r.ContentLength = 0 },
+		},
 		{name: "wrong content type", message: contentType("text/plain"), status: 415, verdict: "content_type", says: "application/activity+json"},
 		{name: "plain JSON", message: contentType("application/json"), status: 415, verdict: "content_type"},
 		{name: "JSON-LD without the profile", message: contentType("application/ld+json"), status: 415, verdict: "content_type"},
 		{name: "no content type", message: with(alice.create(10), func(m *message) { m.Header = map[string]string{"Content-Type": ""} }), status: 415, verdict: "content_type"},
 		{name: "oversized body", message: with(large, nil), status: 413, verdict: "too_large", says: "262144"},
-		{name: "oversized body of unknown length", message: with(large, nil), status: 413, verdict: "too_large",
+		{
+			name: "oversized body of unknown length", message: with(large, nil), status: 413, verdict: "too_large",
 			request: func(r *http.Request) {
 				r.ContentLength = -1
 				r.Body = http.NoBody
 				r.GetBody = nil
 				r.Body = readCloser{bytes.NewReader(large)}
-			}},
+			},
+		},
 		{name: "empty body", message: with([]byte{}, nil), status: 400, verdict: "bad_document"},
 		{name: "deep JSON", message: with([]byte(strings.Repeat(`{"object":`, 10_000)+"1"+strings.Repeat("}", 10_000)), nil), status: 400, verdict: "bad_document", says: "deeper"},
 		{name: "deep array", message: with([]byte(strings.Repeat("[", 200_000)), nil), status: 400, verdict: "bad_document"},
@@ -143,11 +147,13 @@ func badSignatures(t *testing.T, alice *account) []badInput {
 		{name: "host unsigned", message: without("host"), status: 401, verdict: "coverage", says: "host"},
 		{name: "digest unsigned", message: without("digest"), status: 401, verdict: "coverage", says: "digest"},
 		{name: "date unsigned", message: without("date"), status: 401, verdict: "coverage", says: "date"},
-		{name: "digest of another body", message: with(func(m *message) {
-			m.Body = append(m.Body, ' ')
-			m.Digest = "SHA-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
-		}),
-			status: 401, verdict: "digest", says: "digest"},
+		{
+			name: "digest of another body", message: with(func(m *message) {
+				m.Body = append(m.Body, ' ')
+				m.Digest = "SHA-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+			}),
+			status: 401, verdict: "digest", says: "digest",
+		},
 	}
 }
 
@@ -192,8 +198,10 @@ func badActivities(t *testing.T, e *env, server, alice, mallory, stranger *accou
 	return []badInput{
 		{name: "forged actor of a Follow", message: post(stranger, server.follow(1)), status: 403, verdict: "forged_actor", says: "cannot speak for"},
 		{name: "forged actor of a Create, without a grant", message: post(stranger, alice.create(21)), status: 403, verdict: "no_grant"},
-		{name: "forged actor of an Announce", message: post(mallory, map[string]any{"id": stranger.URI + "/a", "type": "Announce", "actor": stranger.URI, "object": alice.URI + "/notes/1"}),
-			status: 403, verdict: "forged_actor"},
+		{
+			name: "forged actor of an Announce", message: post(mallory, map[string]any{"id": stranger.URI + "/a", "type": "Announce", "actor": stranger.URI, "object": alice.URI + "/notes/1"}),
+			status: 403, verdict: "forged_actor",
+		},
 		{name: "forged actor of a Delete", message: post(stranger, map[string]any{"type": "Delete", "actor": alice.URI, "object": alice.URI + "/notes/1"}), status: 403, verdict: "forged_actor"},
 		{name: "actor of this relay", message: post(alice, alice.create(22), "actor", e.community.Actor()), status: 403, verdict: "local_actor"},
 		{name: "not public", message: alice.message(t, private), status: 403, verdict: "not_public", says: "public"},

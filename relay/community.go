@@ -12,7 +12,7 @@ import (
 const Username = "relay"
 
 // Community is a tenant: a domain with actors of its own. Every URI that leaves
-// this package is built by one, never from a global host name (DESIGN.md §6).
+// this package is built by one, never from a global host name.
 // The relay's own actor lives on the first one. Its zero value is not usable.
 type Community struct {
 	base string // scheme://host[:port], no slash at the end

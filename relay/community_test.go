@@ -19,8 +19,10 @@ func TestNewCommunity(t *testing.T) {
 			t.Errorf("NewCommunity(%q) = %q, %q, %v; want %q, %q", c.in, got.Base(), got.Host(), err, c.base, c.host)
 		}
 	}
-	for _, in := range []string{"", "relay.example", "ftp://relay.example", "https://", "https://relay.example/path",
-		"https://u@relay.example", "https://relay.example?q", "https://relay.example#f"} {
+	for _, in := range []string{
+		"", "relay.example", "ftp://relay.example", "https://", "https://relay.example/path",
+		"https://u@relay.example", "https://relay.example?q", "https://relay.example#f",
+	} {
 		if c, err := NewCommunity(in); !errors.Is(err, ErrBaseURL) {
 			t.Errorf("NewCommunity(%q) = %v, %v; want ErrBaseURL", in, c, err)
 		}

@@ -6,7 +6,7 @@
 // [Relay] serves the actor (/actor), WebFinger, host-meta, NodeInfo and the
 // inbox of one [Community], and owns the tables keys, subscribers and blocks, and
 // with package relay/delivery the rows of lanes that it opens and closes. The
-// inbox authenticates a request (DESIGN.md §4), settles in it what is addressed
+// inbox authenticates a request (FEDERATION.md, What is taken), settles in it what is addressed
 // to the relay actor, and gives everything else to ingest.Admission.
 //
 // # What it does not do

@@ -97,8 +97,10 @@ func TestActorDocument(t *testing.T) {
 // Real servers send odd Accept headers; a well-known one panics on the first.
 func TestActorWhateverTheAcceptHeader(t *testing.T) {
 	server, _ := documents(t)
-	for _, accept := range []string{"application/json+activity", "*/*", "", ";;;", "text/html",
-		`application/ld+json; profile="https://www.w3.org/ns/activitystreams"`, strings.Repeat("a/b,", 1000)} {
+	for _, accept := range []string{
+		"application/json+activity", "*/*", "", ";;;", "text/html",
+		`application/ld+json; profile="https://www.w3.org/ns/activitystreams"`, strings.Repeat("a/b,", 1000),
+	} {
 		resp, _ := get(t, "GET", server.URL+"/actor", http.Header{"Accept": {accept}})
 		if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/activity+json" {
 			t.Errorf("Accept %.40q: %s, %s", accept, resp.Status, resp.Header.Get("Content-Type"))
@@ -108,8 +110,10 @@ func TestActorWhateverTheAcceptHeader(t *testing.T) {
 
 func TestDocumentHeadAndETag(t *testing.T) {
 	server, _ := documents(t)
-	for _, path := range []string{"/actor", "/actor/followers", "/.well-known/nodeinfo", "/nodeinfo/2.0", "/nodeinfo/2.1",
-		"/.well-known/webfinger?resource=acct:relay@relay.example", "/.well-known/host-meta", "/"} {
+	for _, path := range []string{
+		"/actor", "/actor/followers", "/.well-known/nodeinfo", "/nodeinfo/2.0", "/nodeinfo/2.1",
+		"/.well-known/webfinger?resource=acct:relay@relay.example", "/.well-known/host-meta", "/",
+	} {
 		full, body := get(t, "GET", server.URL+path, nil)
 		head, none := get(t, "HEAD", server.URL+path, nil)
 		if full.StatusCode != 200 || head.StatusCode != 200 || len(none) != 0 || head.ContentLength != int64(len(body)) {

@@ -16,7 +16,7 @@ import (
 // A server that deletes an account sends its Delete to everybody and takes the
 // key away at once, so the signature of most of them can never be verified.
 // It is accepted and dropped. For an actor that we knew, a 410 is its own
-// origin's word that it is gone, and counts as its Delete (DESIGN.md §4.4),
+// origin's word that it is gone, and counts as its Delete (FEDERATION.md, What is taken),
 // whatever the request claims; a 404 may be a mistake and does not.
 func (in *inbox) withoutKey(ctx context.Context, req *request, cause error) (string, error) {
 	if err := in.parse(req); err != nil {

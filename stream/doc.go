@@ -1,5 +1,5 @@
 // Package stream serves the log to whoever reads along: the firehose, a
-// WebSocket of all posts that may be shown as they happen (DESIGN.md §5, tier
+// WebSocket of all posts that may be shown as they happen (FEDERATION.md, Consent: tier
 // live and above).
 //
 // # The firehose

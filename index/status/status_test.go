@@ -49,8 +49,10 @@ func note() *ingest.Record {
 				{URI: "https://third.example/ap/42"},
 			},
 			Attachments: []ap.Media{
-				{URL: "https://files.example/1.jpg", MediaType: "image/jpeg", Type: "image", Description: "a cat\non a mat",
-					Blurhash: "UBL_:rOpGG-oBUNG,qRj2so|=eE1w^n4S5NH", Width: 640, Height: 480, FocusX: 0.5, FocusY: -0.25},
+				{
+					URL: "https://files.example/1.jpg", MediaType: "image/jpeg", Type: "image", Description: "a cat\non a mat",
+					Blurhash: "UBL_:rOpGG-oBUNG,qRj2so|=eE1w^n4S5NH", Width: 640, Height: 480, FocusX: 0.5, FocusY: -0.25,
+				},
 				{URL: "https://files.example/2.bin", Type: "Document"},
 			},
 			Emojis: []ap.Emoji{{Shortcode: "cat", URL: "https://files.example/cat.png"}},
@@ -76,8 +78,10 @@ func article() *ingest.Record {
 		Kind: ingest.KindCreate, Object: "https://blog.example/?p=7", ID: 7,
 		Actor: "https://blog.example/?author=1", Domain: "blog.example:8443", Time: arrival,
 		Author: &ap.Author{URI: "https://blog.example/?author=1", Type: "Group", Username: "eve@blog.example", Bot: true, Locked: true},
-		Post: &ap.Post{URI: "https://blog.example/?p=7", Type: "Article", URL: "https://blog.example/hello?a=1&b=2",
-			Title: "Fish & <chips>", Visibility: ap.Followers},
+		Post: &ap.Post{
+			URI: "https://blog.example/?p=7", Type: "Article", URL: "https://blog.example/hello?a=1&b=2",
+			Title: "Fish & <chips>", Visibility: ap.Followers,
+		},
 	}
 }
 
@@ -86,14 +90,20 @@ func hostile() *ingest.Record {
 	bad := "\xff\x00\"\\</script>\u2028\n\x7f"
 	return &ingest.Record{
 		Object: bad, ID: math.MaxUint64, Actor: bad, Domain: bad, Time: arrival,
-		Author: &ap.Author{URI: bad, Username: bad, Name: bad, Note: bad, URL: bad, Created: time.Time{}.AddDate(-5, 0, 0),
-			Fields: []ap.Field{{Name: bad, Value: bad}}, Suspended: true, Memorial: true},
-		Post: &ap.Post{URI: bad, Title: bad, Summary: bad, Content: bad, Language: bad, Visibility: 200,
+		Author: &ap.Author{
+			URI: bad, Username: bad, Name: bad, Note: bad, URL: bad, Created: time.Time{}.AddDate(-5, 0, 0),
+			Fields: []ap.Field{{Name: bad, Value: bad}}, Suspended: true, Memorial: true,
+		},
+		Post: &ap.Post{
+			URI: bad, Title: bad, Summary: bad, Content: bad, Language: bad, Visibility: 200,
 			Published: time.Date(292277026, 1, 1, 0, 0, 0, 0, time.UTC), Updated: time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC),
 			Tags: []string{bad, "", "a/b?c"}, Mentions: []ap.Mention{{URI: bad, Name: bad}, {}},
 			Attachments: []ap.Media{{URL: bad, Type: bad, Width: math.MaxInt, Height: 1, FocusX: math.NaN(), FocusY: math.Inf(1)}},
-			Poll: &ap.Poll{Options: []ap.PollOption{{Title: bad, Votes: math.MaxInt}, {Votes: math.MaxInt}, {Votes: -1}},
-				Ends: time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)}},
+			Poll: &ap.Poll{
+				Options: []ap.PollOption{{Title: bad, Votes: math.MaxInt}, {Votes: math.MaxInt}, {Votes: -1}},
+				Ends:    time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC),
+			},
+		},
 	}
 }
 
@@ -295,17 +305,25 @@ func FuzzRender(f *testing.F) {
 		at := time.Unix(seconds%1e15, number%1e9)
 		r := &ingest.Record{Object: uri, Actor: uri, Domain: name, ID: uint64(number), Time: time.Unix(number%1e12, 0)}
 		if n&1 != 0 {
-			r.Author = &ap.Author{URI: text, Type: name, Username: name, Name: text, Note: text, URL: uri, Avatar: name, Created: at,
-				Fields: []ap.Field{{Name: name, Value: text}}, Emojis: []ap.Emoji{{Shortcode: name, URL: uri}}, Suspended: true}
+			r.Author = &ap.Author{
+				URI: text, Type: name, Username: name, Name: text, Note: text, URL: uri, Avatar: name, Created: at,
+				Fields: []ap.Field{{Name: name, Value: text}}, Emojis: []ap.Emoji{{Shortcode: name, URL: uri}}, Suspended: true,
+			}
 		}
 		if n&2 != 0 {
-			r.Post = &ap.Post{URI: uri, URL: name, Visibility: ap.Visibility(n), Published: at, Updated: at, Title: name,
+			r.Post = &ap.Post{
+				URI: uri, URL: name, Visibility: ap.Visibility(n), Published: at, Updated: at, Title: name,
 				Summary: text, Content: text, Language: name, Sensitive: n&4 != 0, Tags: []string{text, name},
 				Mentions: []ap.Mention{{URI: uri, Name: name}, {URI: name, Name: text}},
-				Attachments: []ap.Media{{URL: uri, Type: name, Description: text, Blurhash: name,
-					Width: int(number), Height: int(seconds), FocusX: float, FocusY: -float}},
-				Poll: &ap.Poll{Options: []ap.PollOption{{Title: text, Votes: int(number)}, {Votes: int(seconds)}},
-					Ends: at, Voters: int(number), Multiple: n&8 != 0}}
+				Attachments: []ap.Media{{
+					URL: uri, Type: name, Description: text, Blurhash: name,
+					Width: int(number), Height: int(seconds), FocusX: float, FocusY: -float,
+				}},
+				Poll: &ap.Poll{
+					Options: []ap.PollOption{{Title: text, Votes: int(number)}, {Votes: int(seconds)}},
+					Ends:    at, Voters: int(number), Multiple: n&8 != 0,
+				},
+			}
 		}
 		check(t, r)
 	})

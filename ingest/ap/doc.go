@@ -14,7 +14,7 @@
 // # What it does not do
 //
 // It decides nothing about trust. That an id belongs to the actor, a key to its
-// owner, a signature to a body (DESIGN.md §4) is the caller's to check on what
+// owner, a signature to a body (FEDERATION.md, What is taken) is the caller's to check on what
 // is parsed: every claim of a document is passed on as a claim. LDSigned says
 // that a signature is there which may be the actor's, not that it is valid. It is
 // no JSON-LD processor: it reads the compact form that servers send, and never

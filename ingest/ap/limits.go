@@ -8,7 +8,7 @@ package ap
 // a document is kept once, only content is kept three times (HTML, plain text,
 // links), each under its own bound. TestLimitsFitARecord holds the sum.
 const (
-	MaxDocument = 256 << 10 // bytes of a document (DESIGN.md §1)
+	MaxDocument = 256 << 10 // bytes of a document
 	MaxDepth    = 32        // nested objects and arrays; the deepest real ones (PeerTube) have 7
 	maxValues   = 32 << 10  // values and keys in a document; PeerTube's videos have 600
 

@@ -200,7 +200,7 @@ func (d *document) author(obj ref, parent *Activity) string {
 //
 // A document in which @graph, @included or @reverse occur counts as unsigned:
 // what a signature over it covers and what a reader sees can differ
-// (CVE-2026-46349, DESIGN.md §4).
+// (CVE-2026-46349).
 func (d *document) signed(obj ref, actor string) bool {
 	if d.graph {
 		return false

@@ -58,7 +58,7 @@
 //
 // The check at start logs as an error what a torn tail or flipped bytes cost: kfake cuts
 // a segment at its first bad batch. The end offset may be lower then; ingest raises its
-// base for it (DESIGN: seq = base + offset). With a full disk a producer gets an error
+// base for it (seq = base + offset). With a full disk a producer gets an error
 // (-1, unknown), nothing is kept of its batch, and the broker goes on; it accepts again
 // once there is space. If the disk is full just when a new segment begins, readers at
 // the end get OffsetOutOfRange, though their offset equals the end, until a write succeeds.

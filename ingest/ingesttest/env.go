@@ -145,8 +145,10 @@ func Post(host string, n int, tier ingest.Tier) *ingest.Record {
 		Version: at.UnixMilli(), Content: uint64(n), Tier: tier, Grant: ingest.GrantSubscriber, Giver: host,
 		Verified: ingest.VerifiedHTTP, AuthorAt: at.UnixMilli(),
 		Raw: []byte(fmt.Sprintf(`{"id":"%s/activity","type":"Create","actor":"%s","object":{"id":"%s","type":"Note"}}`, uri, actor, uri)),
-		Post: &ap.Post{URI: uri, Type: "Note", URL: uri, Visibility: ap.Public, Published: at,
-			Content: fmt.Sprintf("<p>post %d</p>", n), Text: fmt.Sprintf("post %d", n), Language: "en", Tags: []string{"test"}},
+		Post: &ap.Post{
+			URI: uri, Type: "Note", URL: uri, Visibility: ap.Public, Published: at,
+			Content: fmt.Sprintf("<p>post %d</p>", n), Text: fmt.Sprintf("post %d", n), Language: "en", Tags: []string{"test"},
+		},
 	}
 }
 

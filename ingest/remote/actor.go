@@ -246,7 +246,7 @@ func (c *Client) fetchActor(ctx context.Context, uri string) (e *entry, raw []by
 }
 
 // readActor reads the actor in a document, or says where else to look: at the id, if
-// that is not where the document came from (DESIGN.md §4.3), else at a key's owner.
+// that is not where the document came from (FEDERATION.md, What is taken), else at a key's owner.
 func readActor(doc document) (actor *ap.Actor, next string, err error) {
 	h, err := peek(doc.raw)
 	switch {

@@ -22,7 +22,7 @@
 //   - Only https to port 443, unless the configuration says otherwise. At most three
 //     redirects, each checked like the first URL, never from https to http.
 //   - A document counts for what it says it is only if its id is the URL it came
-//     from; else its id is fetched, once (DESIGN.md §4.3).
+//     from; else its id is fetched, once (FEDERATION.md, What is taken).
 //   - Everything has an end: dial, headers, and the whole of a fetch with all its redirects
 //     have deadlines; bodies are cut at 256 KiB; compression is neither asked for nor undone.
 //   - At most MaxFetchesPerHost fetches of a host run at once, MaxFetchesPerSite of
@@ -34,7 +34,7 @@
 //
 // # Keys
 //
-// A key belongs to its owner both ways (DESIGN.md §4.1): keyId and actor have one
+// A key belongs to its owner both ways (FEDERATION.md, What is taken): keyId and actor have one
 // origin, and the actor, fetched from its own id, names the key. Found are:
 //
 //	https://h/users/a#main-key   nearly everybody: the fragment is cut off

@@ -16,7 +16,7 @@ type Key struct {
 	Public crypto.PublicKey // *rsa.PublicKey or ed25519.PublicKey
 }
 
-// Key returns the key that a signature's keyId names. Checked both ways (DESIGN.md §4.1):
+// Key returns the key that a signature's keyId names. Checked both ways (FEDERATION.md, What is taken):
 // keyId and actor have one origin, and the actor, as served at its own id, names the
 // key. If it does not (any more), the actor is fetched once more. Besides the errors
 // of Actor: ErrMismatch for a key that is not the actor's.

@@ -8,7 +8,7 @@ import (
 
 // Object fetches a document with a signed GET and returns it as it came. It is not cached.
 // Its id, which every parser finds as one and the same, is the URL that it came from
-// in the end, if necessary after one more fetch from that id (DESIGN.md §4.3); it may
+// in the end, if necessary after one more fetch from that id (FEDERATION.md, What is taken); it may
 // differ from uri, so callers take the id from the document. A Tombstone is ErrGone.
 func (c *Client) Object(ctx context.Context, uri string) ([]byte, error) {
 	if err := c.begin(); err != nil {

@@ -28,7 +28,7 @@ type answer struct {
 	timeout bool
 }
 
-// judge says whom a status judges (DESIGN.md §1). 401 and 403 are the server's:
+// judge says whom a status judges. 401 and 403 are the server's:
 // it blocks us or cannot fetch our key, and every record would get the same;
 // 408, 421 and 429 are about this moment and this connection. A redirect is not
 // followed and counts as the server's too: its admin moved the inbox.

@@ -75,8 +75,10 @@ func FuzzOneLine(f *testing.F) {
 }
 
 func TestBackoff(t *testing.T) {
-	for n, want := range map[int]time.Duration{0: 2 * time.Second, 1: 2 * time.Second, 2: 4 * time.Second, 5: 32 * time.Second,
-		9: 512 * time.Second, 10: backoffMax, 11: backoffMax, 1000: backoffMax} {
+	for n, want := range map[int]time.Duration{
+		0: 2 * time.Second, 1: 2 * time.Second, 2: 4 * time.Second, 5: 32 * time.Second,
+		9: 512 * time.Second, 10: backoffMax, 11: backoffMax, 1000: backoffMax,
+	} {
 		for range 50 {
 			if d := backoff(n); d < want/2 || d > want {
 				t.Fatalf("pause %v after %d failures: not within %v … %v", d, n, want/2, want)

@@ -29,8 +29,10 @@ func TestShape(t *testing.T) {
 		{"fetched update", rec{Kind: 2, Verified: ingest.VerifiedFetch}, shapeAnnounce},
 		{"unsigned delete", rec{Kind: 3, Activity: "Delete", Verified: ingest.VerifiedHTTP}, shapeRaw},
 		{"object found to be gone", rec{Kind: 3, Verified: ingest.VerifiedFetch}, shapeNone},
-		{"upgrade by grant", rec{Kind: 4, Activity: "Create", LDSigned: true, Verified: ingest.VerifiedHTTP,
-			PrevGrant: ingest.GrantStream, PrevTier: ingest.TierLive}, shapeRaw},
+		{"upgrade by grant", rec{
+			Kind: 4, Activity: "Create", LDSigned: true, Verified: ingest.VerifiedHTTP,
+			PrevGrant: ingest.GrantStream, PrevTier: ingest.TierLive,
+		}, shapeRaw},
 		{"upgrade by tier", rec{Kind: 4, PrevGrant: ingest.GrantRelay, PrevTier: ingest.TierNone}, shapeAnnounce},
 		{"upgrade of what was relayed", rec{Kind: 4, PrevGrant: ingest.GrantRelay, PrevTier: ingest.TierRelay}, shapeNone},
 		{"withdraw", rec{Kind: 5}, shapeNone},
