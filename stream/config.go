@@ -99,20 +99,28 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// peerIP is the address at the other end of the connection; of IPv6 the /64
-// network, which is what one customer gets.
+// peerIP is the address at the other end of the connection.
 func peerIP(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return ""
 	}
-	addr, err := netip.ParseAddr(host)
+	return host
+}
+
+// network is what is counted for an address: of IPv6 the /64, which is what one
+// customer gets. What is no address counts as it is.
+func network(address string) string {
+	addr, err := netip.ParseAddr(address)
 	if err != nil {
-		return ""
+		return address
 	}
-	if addr = addr.Unmap(); addr.Is6() {
-		network, _ := addr.WithZone("").Prefix(64)
-		return network.String()
+	if addr = addr.Unmap(); addr.Is4() {
+		return addr.String()
 	}
-	return addr.String()
+	prefix, err := addr.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return prefix.String()
 }

@@ -30,7 +30,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) *refusal {
 	if f != nil {
 		return f
 	}
-	address := s.cfg.ClientIP(r)
+	address := network(s.cfg.ClientIP(r))
 	if f := s.reserve(address); f != nil {
 		return f
 	}

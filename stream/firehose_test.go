@@ -305,12 +305,13 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-func TestPeerIP(t *testing.T) {
+func TestNetwork(t *testing.T) {
 	for in, want := range map[string]string{
 		"192.0.2.7:80": "192.0.2.7", "[::ffff:192.0.2.7]:80": "192.0.2.7",
 		"[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::/64", "[fe80::1%eth0]:80": "fe80::/64", "@": "",
+		"one:80": "one",
 	} {
-		if got := peerIP(&http.Request{RemoteAddr: in}); got != want {
+		if got := network(peerIP(&http.Request{RemoteAddr: in})); got != want {
 			t.Errorf("%s: %q, want %q", in, got, want)
 		}
 	}
