@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -221,17 +220,6 @@ func (s *Subscriptions) Remove(ctx context.Context, actor string) error {
 		return fmt.Errorf("relay: removing %s: %w", actor, ErrNotSubscribed)
 	}
 	return s.end(ctx, []string{actor}, true, nothing)
-}
-
-// matching returns the actors of the subscriptions for which f is true.
-func (s *Subscriptions) matching(f func(Subscriber) bool) []string {
-	set := make(map[string]bool)
-	for _, sub := range s.List() {
-		if f(sub) {
-			set[sub.Actor] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(set))
 }
 
 func nothing(*sql.Tx) error { return nil }

@@ -180,7 +180,6 @@ type delivered struct {
 	body   string
 	seq    uint64 // of a body that entry made
 	object string
-	actor  string // of an entry: from the object's number
 	at     time.Time
 	try    int // of this body at this host, from 1
 	status int
