@@ -58,7 +58,7 @@ func (e epoch) firstSeq() uint64 { return e.base + uint64(e.start) }
 func (e epochs) lostBetween(from, to uint64) (Event, bool) {
 	for _, x := range e {
 		if x.reason == epochRegressed && from > 0 && from < x.firstSeq() && x.firstSeq() <= to {
-			return Event{Name: EventRegressed, From: from, To: to}, true
+			return Event{Name: EventRegressed, From: from, To: x.firstSeq()}, true
 		}
 	}
 	return Event{}, false

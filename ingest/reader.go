@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"sort"
 	"time"
 )
 
@@ -123,14 +124,29 @@ func (r *Reader) fill(ctx context.Context, limit int) (events []Event, news <-ch
 			return nil, news, closed, err
 		}
 	}
-	to := r.cursor
 	if n := len(r.buf); n > 0 {
-		to, r.cursor = r.buf[0].Record.Seq, r.buf[n-1].Record.Seq+1
+		r.cursor = r.buf[n-1].Record.Seq + 1
 	}
-	if e, lost := r.tail.epochs.Load().lostBetween(from, to); lost && len(events) == 0 {
-		events = append(events, e)
+	if e, lost := r.tail.epochs.Load().lostBetween(from, r.cursor); lost {
+		events = r.tell(events, e)
 	}
 	return events, news, closed, nil
+}
+
+// tell puts the event of lost records where they were lost: before the entries
+// behind them. What stands before the place is brought first, alone.
+func (r *Reader) tell(events []Event, lost Event) []Event {
+	before := sort.Search(len(r.buf), func(i int) bool { return r.buf[i].Record.Seq >= lost.To })
+	if before > 0 {
+		clear(r.buf[before:])
+		r.buf = r.buf[:before]
+		r.cursor = r.buf[before-1].Record.Seq + 1
+		return events
+	}
+	if len(events) > 0 {
+		return events // the reader is told already that records are missing here
+	}
+	return append(events, lost)
 }
 
 // fillCold reads behind the ring, from Kafka through the shared blocks. It

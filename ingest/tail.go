@@ -195,6 +195,14 @@ func (t *Tail) take(ctx context.Context, records []fetched) error {
 		if err != nil {
 			t.log.Warn("record cannot be read", "offset", f.offset, "err", err)
 		}
+		if entry.Record.Kind == KindEpoch {
+			if e, err = t.adopt(ctx, e, entry.Record); err != nil {
+				return err
+			}
+			if err := t.reserve(ctx, e.seqOf(records[len(records)-1].offset)); err != nil {
+				return err
+			}
+		}
 		t.judge(entry)
 		t.metrics.record(entry)
 		entries = append(entries, entry)
@@ -203,6 +211,24 @@ func (t *Tail) take(ctx context.Context, records []fetched) error {
 	t.marks = t.marks.add(entries)
 	t.ring.publish(entries)
 	return nil
+}
+
+// adopt takes the base of an epoch record that the state database does not know:
+// it is a new one over an old log, or another node raised the base. The epoch
+// begins with the record itself. In all other cases the record says what is known.
+func (t *Tail) adopt(ctx context.Context, e epochs, r *Record) (epochs, error) {
+	seq := r.Base + uint64(r.Offset)
+	if seq <= r.Seq {
+		return e, nil
+	}
+	raised := e.raised(r.Offset, seq, epochStopped)
+	if err := t.db.Write(ctx, raised.install(ctx, max(t.ceiling, seq+1))); err != nil {
+		return e, err
+	}
+	t.ceiling = max(t.ceiling, seq+1)
+	t.epochs.Store(&raised)
+	r.Seq = seq
+	return raised, nil
 }
 
 // reserve raises the ceiling above seq before anything of it is shown.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,9 @@ type Broker struct {
 	dir     string
 	cluster *kfake.Cluster
 	addr    string
+
+	mu         sync.Mutex
+	transports []*kafka.Transport // guarded by mu
 }
 
 // NewBroker starts a broker. With dir it keeps its data there.
@@ -73,6 +77,11 @@ func (b *Broker) Stop() {
 		b.cluster.Close()
 		b.cluster = nil
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, t := range b.transports {
+		t.CloseIdleConnections()
+	}
 }
 
 // Cluster is kfake's own handle.
@@ -80,7 +89,11 @@ func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
 
 // Kafka is how the log reaches the broker.
 func (b *Broker) Kafka() ingest.Kafka {
-	return ingest.Kafka{Addr: kafka.TCP(b.addr), Transport: &kafka.Transport{DialTimeout: time.Second}}
+	transport := &kafka.Transport{DialTimeout: time.Second}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.transports = append(b.transports, transport)
+	return ingest.Kafka{Addr: kafka.TCP(b.addr), Transport: transport}
 }
 
 // Client is a plain kafka-go client, such as a stranger's program would use.
