@@ -10,6 +10,7 @@ import (
 type Config struct {
 	Name       string // title shown to people; default "Tributary relay"
 	Summary    string // plain sentence about this relay; default says what it does
+	Contact    string // how to reach the operator, public; "" shows none
 	Version    string // of the program, for NodeInfo; default "dev"
 	Repository string // URL of the source, for NodeInfo 2.1; "" leaves it out
 	Homepage   string // URL of the project, for NodeInfo 2.1; "" leaves it out
@@ -30,6 +31,9 @@ type Config struct {
 	// KeyTimeout is how long the sender's key may take to be had. Default 8 s:
 	// Mastodon gives up on a delivery after 10 s.
 	KeyTimeout time.Duration
+	// AnyHost takes requests under any Host header. For development only: it lets
+	// what was signed for another server count as sent to this one.
+	AnyHost bool
 	// SubscribersPerHostMax bounds the subscriptions of one host: each may be a
 	// lane of its own. Default 32.
 	SubscribersPerHostMax int

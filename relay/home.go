@@ -18,12 +18,13 @@ var homePage = template.Must(template.New("home").Parse(`<!doctype html>
 (Mastodon: Administration, Relays; Misskey and Sharkey: Control panel, Relays):</p>
 <pre>{{.Inbox}}</pre>
 <p>The relay's actor is <code>{{.Actor}}</code>.</p>
-`))
+{{with .Contact}}<p>Operator: {{.}}</p>
+{{end}}`))
 
 func newHome(c Community, cfg Config) (*document, error) {
 	var b bytes.Buffer
 	err := homePage.Execute(&b, map[string]string{
-		"Name": cfg.Name, "Summary": cfg.Summary, "Inbox": c.Inbox(), "Actor": c.Actor(),
+		"Name": cfg.Name, "Summary": cfg.Summary, "Inbox": c.Inbox(), "Actor": c.Actor(), "Contact": cfg.Contact,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("relay: rendering the home page: %w", err)

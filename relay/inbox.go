@@ -184,7 +184,7 @@ func (in *inbox) checkHeaders(req *request) error {
 		return refuse(http.StatusMethodNotAllowed, reasonMethod,
 			"this is the relay's inbox: servers POST activities to it. Paste its address, %s, into your server's relay form.", in.community.Inbox())
 	}
-	if !in.community.serves(r.Host) {
+	if !in.cfg.AnyHost && !in.community.serves(r.Host) {
 		// A request that was signed for another host, and passed on to us, must
 		// not count as sent to us: a relay could subscribe its members here.
 		return refuse(http.StatusMisdirectedRequest, reasonHost,
