@@ -27,6 +27,9 @@ type frame struct {
 	Language string          `json:"language"`
 	Tags     []string        `json:"tags"`
 	Post     json.RawMessage `json:"post"`
+	Reason   string          `json:"reason"` // of a gap, with the seqs that it spans
+	From     uint64          `json:"from"`
+	To       uint64          `json:"to"`
 }
 
 // reader is a client of the firehose that comes back after each end of the
@@ -48,8 +51,14 @@ type reader struct {
 // read follows the firehose from the log's start until the test ends.
 func read(t *testing.T, url string) *reader {
 	t.Helper()
+	return readFrom(t, url, 0)
+}
+
+// readFrom follows the firehose from behind a seq.
+func readFrom(t *testing.T, url string, position uint64) *reader {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &reader{url: url, done: make(chan struct{}), cancel: cancel, changed: make(chan struct{})}
+	r := &reader{url: url, position: position, done: make(chan struct{}), cancel: cancel, changed: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		for ctx.Err() == nil {
