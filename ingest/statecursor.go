@@ -97,7 +97,6 @@ func (c *stateCursor) settle(ctx context.Context, entries []*Entry) bool {
 
 func (c *stateCursor) fold(ctx context.Context, tx *sql.Tx, entries []*Entry) error {
 	w := stateWriter{ctx: ctx, tx: tx}
-	defer w.close()
 	var batch marks
 	for _, e := range entries {
 		if err := w.entry(e); err != nil {
@@ -114,35 +113,18 @@ func (c *stateCursor) fold(ctx context.Context, tx *sql.Tx, entries []*Entry) er
 	)
 }
 
-// stateWriter writes the rows of one transaction with statements prepared once.
+// stateWriter writes the rows of one transaction. The database keeps the
+// statements that it executes prepared.
 type stateWriter struct {
-	ctx        context.Context
-	tx         *sql.Tx
-	statements map[string]*sql.Stmt
+	ctx context.Context
+	tx  *sql.Tx
 }
 
 func (w *stateWriter) exec(query string, args ...any) error {
-	s, ok := w.statements[query]
-	if !ok {
-		var err error
-		if s, err = w.tx.PrepareContext(w.ctx, query); err != nil {
-			return fmt.Errorf("ingest: state: prepare: %w", err)
-		}
-		if w.statements == nil {
-			w.statements = make(map[string]*sql.Stmt)
-		}
-		w.statements[query] = s
-	}
-	if _, err := s.ExecContext(w.ctx, args...); err != nil {
+	if _, err := w.tx.ExecContext(w.ctx, query, args...); err != nil {
 		return fmt.Errorf("ingest: state: %w", err)
 	}
 	return nil
-}
-
-func (w *stateWriter) close() {
-	for _, s := range w.statements {
-		_ = s.Close()
-	}
 }
 
 // entry writes what one record changes.
