@@ -23,7 +23,7 @@ func main() {
 	root := &cobra.Command{
 		Use: "load", Short: "Put load on a running relay and report what it did", SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(newFlow())
+	root.AddCommand(newFlow(), newInbox())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)

@@ -78,16 +78,23 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "posts\t%d in %.1f s (%.1f/s), %d refused\n", r.Posts, r.Seconds, float64(r.Posts)/r.Seconds, r.Refused)
-	fmt.Fprintf(t, "deliveries\t%d of %d\n", r.Deliveries, r.Answer.Count*r.Subscribers)
-	if r.Process.CPUSeconds > 0 && r.Deliveries > 0 {
-		fmt.Fprintf(t, "relay process\t%.2f s of processor, %.2f ms a delivery, %.0f MiB\n",
-			r.Process.CPUSeconds, 1000*r.Process.CPUSeconds/float64(r.Deliveries), r.Process.RSSMiB)
+	unit, n := "post", r.Posts
+	if r.Subscribers > 0 {
+		fmt.Fprintf(t, "deliveries\t%d of %d\n", r.Deliveries, r.Answer.Count*r.Subscribers)
+		unit, n = "delivery", r.Deliveries
+	}
+	if r.Process.CPUSeconds > 0 && n > 0 {
+		fmt.Fprintf(t, "relay process\t%.2f s of processor, %.2f ms a %s, %.0f MiB\n",
+			r.Process.CPUSeconds, 1000*r.Process.CPUSeconds/float64(n), unit, r.Process.RSSMiB)
 	}
 	fmt.Fprintln(t, "ms\tcount\tp50\tp95\tp99\tmax")
 	for _, row := range []struct {
 		name string
 		s    spread
 	}{{"post → answer", r.Answer}, {"post → firehose", r.Firehose}, {"post → subscriber", r.Inbox}} {
+		if row.s.Count == 0 {
+			continue
+		}
 		fmt.Fprintf(t, "%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f\n", row.name, row.s.Count, row.s.P50, row.s.P95, row.s.P99, row.s.Max)
 	}
 	return t.Flush()
