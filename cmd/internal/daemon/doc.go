@@ -14,5 +14,5 @@
 //	ingest.go     state database, keys, egress, log, admission
 //	relay.go      actor, inbox, deliveries, admin socket
 //	stream.go     live streams and their tokens
-//	listen.go     the public listener;  debug.go  the second one
+//	listen.go     the public listener;  debug.go  the second one;  unused.go  connections that ends do not wait for
 package daemon

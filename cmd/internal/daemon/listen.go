@@ -49,6 +49,8 @@ func (d *Daemon) servePublic() error {
 
 // serve runs an HTTP server until ctx ends, then lets requests under way finish.
 func serve(ctx context.Context, server *http.Server, l net.Listener) error {
+	var unused unusedConns
+	server.ConnState = unused.watch
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Serve(l) }()
 	select {
@@ -58,6 +60,7 @@ func serve(ctx context.Context, server *http.Server, l net.Listener) error {
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpDrain)
 	defer cancel()
+	unused.close()
 	err := server.Shutdown(drain)
 	if err != nil {
 		err = errors.Join(err, server.Close())
