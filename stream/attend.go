@@ -2,15 +2,19 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"tributary/ingest/token"
 )
 
 // times is when what happened last.
 type times struct {
 	joined   time.Time
-	sent     time.Time // any text frame
+	sent     time.Time // anything but pings and pongs
+	beat     time.Time
 	posted   time.Time // a frame of the log
 	pinged   time.Time
 	awaiting bool // the ping has no answer yet
@@ -36,6 +40,11 @@ func (c *client) attend(now time.Time) *ending {
 			return end
 		}
 	}
+	if in.reply != nil {
+		if end := c.write(in.reply); end != nil {
+			return end
+		}
+	}
 	if c.wait != nil && c.wait.Err() == nil {
 		return nil
 	}
@@ -47,33 +56,37 @@ func (c *client) attend(now time.Time) *ending {
 	if c.cancel != nil {
 		c.cancel()
 	}
-	c.wait, c.cancel = c.signals.until(c.due())
+	c.wait, c.cancel = c.signals.until(c.due(now))
 	return nil
 }
 
 // due is when the next duty falls due if no record comes.
-func (c *client) due() time.Time {
-	due := c.times.sent.Add(c.heartbeat)
-	if at := c.pingDue(); at.Before(due) {
-		due = at
+func (c *client) due(now time.Time) time.Time {
+	due := now.Add(time.Hour)
+	earlier := func(at time.Time, applies bool) {
+		if applies && at.Before(due) {
+			due = at
+		}
 	}
-	if at := c.recheckDue(); c.srv.auth != nil && at.Before(due) {
-		due = at
-	}
+	earlier(c.beatDue(), c.heartbeat > 0)
+	earlier(c.pingDue(), c.pings)
+	earlier(c.recheckDue(), c.srv.auth != nil)
 	return due
 }
 
-// beat sends a heartbeat when nothing was sent for a while: the position of a
-// client whose filter matches nothing moves on, and its own timeouts are kept.
+func (c *client) beatDue() time.Time { return c.protocol.beatDue(&c.times, c.heartbeat) }
+
+// beat sends a heartbeat that is due: the position of a client whose filter
+// matches nothing moves on, and its own timeouts are kept.
 func (c *client) beat(now time.Time) *ending {
-	if now.Before(c.times.sent.Add(c.heartbeat)) {
+	if c.heartbeat == 0 || now.Before(c.beatDue()) {
 		return nil
 	}
 	position := c.reader.Position()
 	c.position.Store(position)
-	c.times.sent = now
+	c.times.sent, c.times.beat = now, now
 	c.srv.metrics.sent(1)
-	return c.write(appendHeartbeat(nil, position, now))
+	return c.write(c.protocol.beat(nil, position, now))
 }
 
 func (c *client) pingDue() time.Time {
@@ -90,7 +103,7 @@ func (c *client) pingDue() time.Time {
 // ping tells whether somebody is there. A client that is sent posts is not
 // pinged: if it is gone, the socket's buffer fills and the write stalls.
 func (c *client) ping(now time.Time) *ending {
-	if now.Before(c.pingDue()) {
+	if !c.pings || now.Before(c.pingDue()) {
 		return nil
 	}
 	if c.times.awaiting {
@@ -111,8 +124,9 @@ func (c *client) recheck(now time.Time) *ending {
 	c.times.checked = now
 	ctx, cancel := context.WithTimeout(context.Background(), tokenTimeout)
 	defer cancel()
-	if err := c.srv.auth(ctx, c.token); isVerdict(err) {
-		return endToken
+	err := c.srv.auth(ctx, c.token)
+	if !isVerdict(err) || c.noScope && errors.Is(err, token.ErrScope) {
+		return nil
 	}
-	return nil
+	return endToken
 }

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/websocket"
-
 	"tributary/ingest"
 )
 
@@ -16,13 +14,14 @@ import (
 // What it has not sent yet is in the log, not in memory.
 type client struct {
 	srv       *Server
-	ws        *websocket.Conn // reads only
-	conn      net.Conn        // writes only, and only by run
+	protocol  protocol
+	conn      net.Conn // written only by run
 	reader    *ingest.Reader
-	filter    filter
 	token     string
-	address   string // as counted, "" when it is not
-	heartbeat time.Duration
+	noScope   bool          // the token is known to lack its scope
+	address   string        // as counted, "" when it is not
+	heartbeat time.Duration // until the next beat, 0: none
+	pings     bool
 
 	signals  signals
 	position atomic.Uint64 // resuming here skips nothing that was not sent
@@ -34,12 +33,67 @@ type client struct {
 	pace   pace
 }
 
+// protocol is what kinds of connections do differently. All but receive is
+// called by run.
+type protocol interface {
+	// receive reads what the other side sends, until that ends or the connection
+	// is closed, and raises the client's signals.
+	receive(c *client)
+
+	// subscriptions are what the client is shown, now.
+	subscriptions() []subscription
+
+	// encoded is the form of an entry that the subscriptions send, empty when there
+	// is nothing to show.
+	encoded(e *ingest.Entry) []byte
+
+	// gap tells of missing records, or ends the connection.
+	gap(b []byte, e ingest.Event, now time.Time) ([]byte, *ending)
+
+	// beat appends a heartbeat.
+	beat(b []byte, position uint64, now time.Time) []byte
+
+	// beatDue is when the next heartbeat is due.
+	beatDue(t *times, every time.Duration) time.Time
+
+	// farewell is how an ending is told.
+	farewell(end *ending, position uint64) []byte
+}
+
+// subscription is one of the streams that a client reads.
+type subscription struct {
+	selection selection
+
+	// label opens the payload of each of its frames, whose rest is the encoded
+	// entry. nil: the encoded entry is what is sent.
+	label []byte
+}
+
+// selection chooses records.
+type selection interface {
+	match(r *ingest.Record) bool
+}
+
+// newClient returns a client that reads the log from cursor.
+func (s *Server) newClient(p protocol, conn net.Conn, token string, cursor uint64) *client {
+	now := time.Now()
+	c := &client{
+		srv: s, protocol: p, conn: conn, token: token, reader: s.tail.Reader(ingest.ViewStream, cursor),
+		times: times{joined: now, sent: now, beat: now, posted: now, pinged: now, checked: now},
+	}
+	c.position.Store(c.reader.Position())
+	if conn, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
+		_ = conn.SetWriteBuffer(sendBuffer)
+	}
+	return c
+}
+
 // run serves the client until it ends, and tells both sides why.
 func (c *client) run() {
 	received := make(chan struct{})
 	go func() {
 		defer close(received)
-		c.receive()
+		c.protocol.receive(c)
 	}()
 	end := c.serve()
 	if c.cancel != nil {
@@ -81,28 +135,13 @@ func (c *client) serve() *ending {
 	}
 }
 
-// receive reads what the client sends: pongs, pings, a close, and nothing else.
-func (c *client) receive() {
-	c.ws.SetPongHandler(func(string) error { c.signals.ponged(); return nil })
-	c.ws.SetPingHandler(func(data string) error { c.signals.pinged([]byte(data)); return nil })
-	c.ws.SetCloseHandler(func(int, string) error { return nil }) // run answers
-	_, _, err := c.ws.NextReader()
-	var closed *websocket.CloseError
-	var broken net.Error
-	switch {
-	case err == nil:
-		c.signals.finish(endTalk)
-		// Unread bytes would turn the close into a reset, and the reset would
-		// overtake the close frame.
-		drain(c.conn)
-	case errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure:
-		c.signals.finish(endClient)
-	case errors.As(err, &closed), errors.As(err, &broken), errors.Is(err, net.ErrClosed):
-		c.signals.finish(endGone)
-	default:
-		c.signals.finish(endProtocol)
-		drain(c.conn)
+// say tells the ending, if somebody is there.
+func (c *client) say(end *ending) {
+	if end.code == 0 {
+		return
 	}
+	_ = c.conn.SetWriteDeadline(time.Now().Add(farewellTimeout))
+	_, _ = c.conn.Write(c.protocol.farewell(end, c.position.Load()))
 }
 
 // drain reads until the connection is closed.

@@ -100,17 +100,20 @@
 //
 //	config.go    what an operator may set
 //	server.go    the connections: places, Close
-//	firehose.go  the handler: from request to client
+//	admit.go     from request to client
+//	firehose.go  the firehose's handler and protocol
 //	query.go     parameters
 //	filter.go    which posts a client asked for
 //	auth.go      tokens
 //	refusal.go   errors before the upgrade
-//	client.go    the two goroutines of a connection
+//	socket.go    the WebSocket: upgrade, what comes in
+//	client.go    the two goroutines of a connection, and what protocols do differently
 //	signals.go   what reaches the writing one from outside
 //	attend.go    heartbeats, pings, tokens
 //	send.go      writing
 //	pace.go      how many records fill a write
 //	ending.go    why a connection ends
+//	show.go      what a record does to what is shown
 //	frame.go     a record becomes JSON
 //	wire.go      JSON becomes a WebSocket frame
 //	metrics.go

@@ -21,23 +21,34 @@ var (
 	endShutdown = &ending{"shutdown", websocket.CloseGoingAway, "server shutting down"}
 	endSlow     = &ending{"slow", websocket.ClosePolicyViolation, "too slow: nothing was read for too long"}
 	endSilent   = &ending{"silent", websocket.ClosePolicyViolation, "ping was not answered"}
-	endTalk     = &ending{"talk", websocket.ClosePolicyViolation, "server push only: filters are part of the URL"}
 	endProtocol = &ending{"protocol", 0, ""} // gorilla/websocket has told it with 1002
 	endToken    = &ending{"token", websocket.ClosePolicyViolation, "token revoked or expired"}
 	endInternal = &ending{"internal", websocket.CloseInternalServerErr, "internal error"}
+
+	// Of the firehose.
+	endTalk = &ending{"talk", websocket.ClosePolicyViolation, "server push only: filters are part of the URL"}
+
+	// Of Mastodon's streams.
+	endBinary = &ending{"binary", websocket.CloseUnsupportedData, "binary messages are not supported"}
+	endLarge  = &ending{"large", websocket.CloseMessageTooBig, "message too long"}
+	endFlood  = &ending{"flood", websocket.ClosePolicyViolation, "too many messages"}
+	endGap    = &ending{"gap", websocket.CloseServiceRestart, "posts were missed: read the timeline, then reconnect"}
 )
 
-// frame is the close frame, with the seq to resume from:
+// frame is the close frame.
+func (e *ending) frame() []byte {
+	payload := append(websocket.FormatCloseMessage(e.code, ""), e.text...)
+	return appendControl(nil, websocket.CloseMessage, payload)
+}
+
+// resumable names the seq to resume from:
 //
 //	server shutting down; resume with cursor=123
-func (e *ending) frame(position uint64) []byte {
-	payload := websocket.FormatCloseMessage(e.code, "")
-	if e.text != "" {
-		payload = append(payload, e.text...)
-		payload = append(payload, "; resume with cursor="...)
-		payload = strconv.AppendUint(payload, position, 10)
+func (e *ending) resumable(position uint64) *ending {
+	if e.text == "" {
+		return e
 	}
-	return appendControl(nil, websocket.CloseMessage, payload)
+	return &ending{e.reason, e.code, e.text + "; resume with cursor=" + strconv.FormatUint(position, 10)}
 }
 
 // untold is the ending when its close frame cannot be sent.

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -11,46 +12,37 @@ import (
 	"tributary/ingest"
 )
 
-const handshakeTimeout = 10 * time.Second
-
 // Firehose serves GET /api/v1/firehose. The package doc is its contract.
 func (s *Server) Firehose() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if f := s.open(w, r); f != nil {
+		if f := s.openFirehose(w, r); f != nil {
 			s.metrics.refused(f.name)
 			f.write(w)
 		}
 	})
 }
 
-// open checks a request and turns it into a client. What it returns was not
-// answered yet.
-func (s *Server) open(w http.ResponseWriter, r *http.Request) *refusal {
+func (s *Server) openFirehose(w http.ResponseWriter, r *http.Request) *refusal {
 	q, f := s.check(r)
 	if f != nil {
 		return f
 	}
-	address := network(s.cfg.ClientIP(r))
-	if f := s.reserve(address); f != nil {
-		return f
-	}
-	if f := s.locate(r.Context(), &q); f != nil {
-		s.release(address)
-		return f
-	}
-	c, f := s.upgrade(w, r, q)
-	if f != nil || c == nil {
-		s.release(address)
-		return f
-	}
-	c.address = address
-	if !s.join(c) {
-		c.say(endShutdown)
-		_ = c.conn.Close()
-		s.release(address)
-		s.metrics.closed(endShutdown.reason)
-	}
-	return nil
+	return s.admit(r, func() (*client, *refusal) {
+		if f := s.locate(r.Context(), &q); f != nil {
+			return nil, f
+		}
+		ws, f := s.upgrade(w, r, nil)
+		if ws == nil {
+			return nil, f
+		}
+		p := &firehose{ws: ws, encoder: s.encoder, wants: [1]subscription{{selection: &q.filter}}}
+		c := s.newClient(p, ws.NetConn(), q.token, q.cursor)
+		c.heartbeat, c.pings = q.heartbeat, true
+		if c.heartbeat == 0 {
+			c.heartbeat = s.cfg.Heartbeat
+		}
+		return c, nil
+	})
 }
 
 // check reads the request.
@@ -100,45 +92,34 @@ func (s *Server) locate(ctx context.Context, q *query) *refusal {
 	}
 }
 
-// upgrade makes the connection. Without a client and a refusal the request was
-// answered already, or its connection broke.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, q query) (*client, *refusal) {
-	var f *refusal
-	upgrader := websocket.Upgrader{
-		HandshakeTimeout: handshakeTimeout,
-		ReadBufferSize:   512,                                      // pings, pongs and a close
-		WriteBufferPool:  &noWriters{},                             // frames are written by send.go
-		CheckOrigin:      func(*http.Request) bool { return true }, // a public API; tokens are not cookies
-		Error: func(_ http.ResponseWriter, _ *http.Request, status int, reason error) {
-			f = &refusal{status: status, name: refuseHandshake, message: reason.Error()}
-		},
-	}
-	ws, err := upgrader.Upgrade(w, r, nil)
-	if err != nil {
-		if f == nil {
-			s.metrics.refused(refuseHandshake)
-		}
-		return nil, f
-	}
-	now := time.Now()
-	c := &client{
-		srv: s, ws: ws, conn: ws.NetConn(), reader: s.tail.Reader(ingest.ViewStream, q.cursor),
-		filter: q.filter, token: q.token, heartbeat: q.heartbeat,
-		times: times{joined: now, sent: now, posted: now, pinged: now, checked: now},
-	}
-	if c.heartbeat == 0 {
-		c.heartbeat = s.cfg.Heartbeat
-	}
-	c.position.Store(c.reader.Position())
-	if conn, ok := c.conn.(interface{ SetWriteBuffer(int) error }); ok {
-		_ = conn.SetWriteBuffer(sendBuffer)
-	}
-	return c, nil
+// firehose is the protocol of the firehose: push only, with seqs.
+type firehose struct {
+	ws      *websocket.Conn // reads only
+	encoder encoder
+	wants   [1]subscription
 }
 
-// noWriters keeps gorilla/websocket from giving each connection a write buffer:
-// the control frames that it writes itself need none.
-type noWriters struct{}
+func (p *firehose) receive(c *client) {
+	c.receiveFrames(p.ws, func(int, io.Reader) *ending { return endTalk })
+}
 
-func (*noWriters) Get() any { return nil }
-func (*noWriters) Put(any)  {}
+func (p *firehose) subscriptions() []subscription { return p.wants[:] }
+
+func (p *firehose) encoded(e *ingest.Entry) []byte {
+	return e.Encoded(ingest.FormFirehose, p.encoder.encode)
+}
+
+func (p *firehose) gap(b []byte, e ingest.Event, now time.Time) ([]byte, *ending) {
+	return appendGap(b, e, now), nil
+}
+
+func (p *firehose) beat(b []byte, position uint64, now time.Time) []byte {
+	return appendHeartbeat(b, position, now)
+}
+
+// beatDue: after a while without a frame.
+func (p *firehose) beatDue(t *times, every time.Duration) time.Time { return t.sent.Add(every) }
+
+func (p *firehose) farewell(end *ending, position uint64) []byte {
+	return end.resumable(position).frame()
+}

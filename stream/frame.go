@@ -35,35 +35,25 @@ func (e encoder) encode(r *ingest.Record) []byte {
 	return append([]byte(nil), finishFrame(*buf)...)
 }
 
-// appendRecord appends the JSON of a record, nothing when it is not shown. Tail
-// hides what is below live or was withdrawn since; what is left to tell apart
-// is how a record is shown.
+// appendRecord appends the JSON of a record, nothing when it is not shown.
 func (e encoder) appendRecord(b []byte, r *ingest.Record) []byte {
-	switch {
-	case r.Kind == ingest.KindWithdraw:
-		return appendWithdraw(b, r)
-	case takesAway(r):
-		return appendDelete(b, r)
-	case r.Post == nil || r.Tier < ingest.TierLive:
-		return b
-	case r.Kind == ingest.KindCreate:
+	switch effectOf(r) {
+	case effectCreate:
 		return e.appendPost(b, kindCreate, r)
-	case r.Kind == ingest.KindUpgrade && r.PrevTier < ingest.TierLive:
-		return e.appendPost(b, kindCreate, r)
-	case r.Kind == ingest.KindUpdate:
+	case effectUpdate:
 		return e.appendPost(b, kindUpdate, r)
+	case effectDelete:
+		return appendDelete(b, r)
+	case effectDeleteActor:
+		return appendActor(appendHead(b, r.Seq, r.Time, kindDelete), r)
+	case effectWithdrawActor:
+		return appendActor(appendHead(b, r.Seq, r.Time, kindWithdraw), r)
+	case effectWithdrawDomain:
+		b = appendHead(b, r.Seq, r.Time, kindWithdraw)
+		b = appendText(b, "domain", r.Object)
+		return append(b, `,"scope":"domain"}`...)
 	}
 	return b
-}
-
-// takesAway reports whether the record ends what the stream showed: a delete,
-// or an edit with which the post left tier live (now unlisted, now #nobot).
-func takesAway(r *ingest.Record) bool {
-	if r.PrevTier < ingest.TierLive {
-		return false
-	}
-	return r.Kind == ingest.KindDelete ||
-		r.Kind == ingest.KindUpdate && r.Post != nil && r.Tier < ingest.TierLive
 }
 
 func (e encoder) appendPost(b []byte, kind string, r *ingest.Record) []byte {
@@ -89,10 +79,9 @@ func (e encoder) appendPost(b []byte, kind string, r *ingest.Record) []byte {
 	return append(b, '}')
 }
 
+// appendDelete appends that a post is gone. An operator's reason is not for the
+// stream.
 func appendDelete(b []byte, r *ingest.Record) []byte {
-	if r.Object == r.Actor {
-		return appendActor(appendHead(b, r.Seq, r.Time, kindDelete), r)
-	}
 	b = appendHead(b, r.Seq, r.Time, kindDelete)
 	if r.ID != 0 {
 		b = appendID(b, r.ID)
@@ -101,25 +90,6 @@ func appendDelete(b []byte, r *ingest.Record) []byte {
 	b = appendOptional(b, "actor", r.Actor)
 	b = appendOptional(b, "domain", r.Domain)
 	return append(b, `,"scope":"object"}`...)
-}
-
-// appendWithdraw shows the withdrawal of one object as its delete: to who reads
-// the stream they are the same. An operator's reason is not for the stream.
-func appendWithdraw(b []byte, r *ingest.Record) []byte {
-	if r.Tier >= ingest.TierLive {
-		return b
-	}
-	switch r.Scope {
-	case ingest.ScopeObject:
-		return appendDelete(b, r)
-	case ingest.ScopeActor:
-		return appendActor(appendHead(b, r.Seq, r.Time, kindWithdraw), r)
-	case ingest.ScopeDomain:
-		b = appendHead(b, r.Seq, r.Time, kindWithdraw)
-		b = appendText(b, "domain", r.Object)
-		return append(b, `,"scope":"domain"}`...)
-	}
-	return b
 }
 
 // appendActor finishes a frame about an actor with all its posts.

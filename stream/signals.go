@@ -13,6 +13,7 @@ type signals struct {
 	mu     sync.Mutex
 	end    *ending // the first one; guarded by mu
 	ping   []byte  // newest ping to answer, nil: none; guarded by mu
+	reply  []byte  // frames that answer what the client said; guarded by mu
 	heard  bool    // anything came in; guarded by mu
 	raised bool    // something above changed since take; guarded by mu
 	wake   context.CancelFunc
@@ -22,6 +23,7 @@ type signals struct {
 type inbound struct {
 	end   *ending
 	ping  []byte
+	reply []byte
 	heard bool
 }
 
@@ -29,8 +31,8 @@ type inbound struct {
 func (s *signals) take() inbound {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in := inbound{s.end, s.ping, s.heard}
-	s.ping, s.heard, s.raised = nil, false, false
+	in := inbound{s.end, s.ping, s.reply, s.heard}
+	s.ping, s.reply, s.heard, s.raised = nil, nil, false, false
 	return in
 }
 
@@ -61,6 +63,22 @@ func (s *signals) finish(e *ending) {
 
 func (s *signals) pinged(payload []byte) {
 	s.raise(func() { s.ping, s.heard = payload, true })
+}
+
+// maxReply bounds the replies that a client has not read.
+const maxReply = 16 << 10
+
+// answer replies to what the client said. One that talks and does not listen is
+// closed.
+func (s *signals) answer(frame []byte) {
+	s.raise(func() {
+		switch {
+		case len(s.reply)+len(frame) <= maxReply:
+			s.reply = append(s.reply, frame...)
+		case s.end == nil:
+			s.end = endFlood
+		}
+	})
 }
 
 func (s *signals) ponged() { s.raise(func() { s.heard = true }) }

@@ -22,21 +22,22 @@ func startFrame(b []byte) []byte { return append(b[:0], make([]byte, frameRoom).
 // finishFrame puts the header before the payload that follows the room, and
 // returns the frame, a part of b.
 func finishFrame(b []byte) []byte {
-	n := len(b) - frameRoom
+	var room [frameRoom]byte
+	header := appendHeader(room[:0], len(b)-frameRoom)
+	b = b[frameRoom-len(header):]
+	copy(b, header)
+	return b
+}
+
+// appendHeader appends the header of a text frame with n bytes of payload.
+func appendHeader(b []byte, n int) []byte {
 	switch {
 	case n <= 125:
-		b = b[frameRoom-2:]
-		b[1] = byte(n)
+		return append(b, finText, byte(n))
 	case n <= 0xffff:
-		b = b[frameRoom-4:]
-		b[1] = 126
-		binary.BigEndian.PutUint16(b[2:], uint16(n))
-	default:
-		b[1] = 127
-		binary.BigEndian.PutUint64(b[2:], uint64(n))
+		return binary.BigEndian.AppendUint16(append(b, finText, 126), uint16(n))
 	}
-	b[0] = finText
-	return b
+	return binary.BigEndian.AppendUint64(append(b, finText, 127), uint64(n))
 }
 
 // appendSmall appends a text frame with at most 64 KiB of payload.
