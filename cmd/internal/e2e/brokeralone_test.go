@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -57,28 +59,34 @@ func (p *program) appendAlone(records ...*ingest.Record) {
 	p.t.Helper()
 	socket := filepath.Join(p.t.TempDir(), "alone.sock")
 	command := exec.Command(p.binary, "broker", "--dir", p.logDir(), "--socket", socket)
-	command.Env, command.Stdout, command.Stderr = cleanEnvironment(), p.t.Output(), p.t.Output()
+	said, err := os.Create(filepath.Join(filepath.Dir(socket), "alone.log"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = said.Close() }()
+	command.Env, command.Stdout, command.Stderr = cleanEnvironment(), said, said
 	alone, err := spawn(command)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	defer alone.kill()
-	for deadline := time.Now().Add(startTime); ; pause(p.t.Context(), 10*time.Millisecond) {
-		if conn, err := net.Dial("unix", socket); err == nil {
-			_ = conn.Close()
-			break
+	await(p.t, "the broker alone", func() []string {
+		text := tail(said.Name(), 10)
+		if alone.gone() {
+			p.t.Fatalf("the broker alone ended with %s: %s", alone.cmd.ProcessState, text)
 		}
-		if alone.gone() || time.Now().After(deadline) {
-			p.t.Fatalf("the broker alone does not listen: %v", alone.cmd.ProcessState)
+		if !slices.Contains(strings.Split(text, "\n"), "ready") {
+			return []string{"its word that it is ready: " + text}
 		}
-	}
+		return nil
+	})
 	produce(p.t, socket, records)
 	if err := alone.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		p.t.Fatal(err)
 	}
 	<-alone.exited
 	if code := alone.cmd.ProcessState.ExitCode(); code != 0 {
-		p.t.Errorf("the broker alone ended with %s after SIGTERM", alone.cmd.ProcessState)
+		p.t.Errorf("the broker alone ended with %s after SIGTERM: %s", alone.cmd.ProcessState, tail(said.Name(), 10))
 	}
 }
 
