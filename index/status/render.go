@@ -86,9 +86,14 @@ func content(p *ap.Post) string {
 func (v Renderer) tags(names []string) []Tag {
 	tags := make([]Tag, len(names))
 	for i, name := range names {
-		tags[i] = Tag{Name: name, URL: v.base + "/tags/" + url.PathEscape(name)}
+		tags[i] = v.Tag(name)
 	}
 	return tags
+}
+
+// Tag renders a hashtag, folded and without "#".
+func (v Renderer) Tag(name string) Tag {
+	return Tag{Name: name, URL: v.base + "/tags/" + url.PathEscape(name)}
 }
 
 // mentions renders Mention tags. A name without a host ("@alice": Mastodon, of
