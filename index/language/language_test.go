@@ -60,7 +60,7 @@ func tally(t *testing.T, list []post) (right, wrong, none int) {
 }
 
 // TestPosts holds the accuracy that deploy/bench/language.md reports. posts.tsv is
-// what the limits were chosen on, heldout.tsv what they were not.
+// what the limits were chosen on, heldout.tsv hardly.
 func TestPosts(t *testing.T) {
 	for _, c := range []struct {
 		file               string
