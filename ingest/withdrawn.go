@@ -85,3 +85,8 @@ func (s *withdrawnSet) forget(logStart uint64) {
 		}
 	}
 }
+
+// Left is the highest tier that is left of a record, after everything that was
+// withdrawn since and that Tail has read. A reader of ViewIndex that replays old
+// records asks it, so that what is withdrawn is not shown in between.
+func (t *Tail) Left(r *Record) Tier { return t.withdrawn.left(r) }

@@ -1,0 +1,119 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tributary/ingest"
+	"tributary/ingest/state"
+)
+
+// Config of the index.
+type Config struct {
+	Options    *clickhouse.Options // how the server is reached; Auth.Database "" is "tributary", and is created
+	DB         *state.DB           // holds the cursor
+	Tail       *ingest.Tail        // what is read; nil: queries only
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+}
+
+// Index stores what the log says in ClickHouse and answers questions about it.
+type Index struct {
+	conn     driver.Conn
+	options  *clickhouse.Options
+	db       *state.DB
+	tail     *ingest.Tail
+	log      *slog.Logger
+	metrics  *metrics
+	now      func() time.Time
+	tune     tuning
+	position atomic.Uint64
+	rollups  rollups
+}
+
+// tuning of the writer; only tests change it.
+type tuning struct {
+	rows        int           // in a batch at most
+	linger      time.Duration // how long a batch that is not full waits for more
+	rollupPause time.Duration // between two passes over the touched hours
+}
+
+var defaultTuning = tuning{rows: 8192, linger: 120 * time.Millisecond, rollupPause: 30 * time.Second}
+
+const defaultDatabase = "tributary"
+
+// Open connects, creates what is missing and finds out where the writer stopped.
+// The server has to be there: whoever starts it waits for it.
+func Open(ctx context.Context, cfg Config) (*Index, error) {
+	options, err := createDatabase(ctx, cfg.Options)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		return nil, fmt.Errorf("index: open: %w", err)
+	}
+	x := &Index{
+		conn: conn, options: options, db: cfg.DB, tail: cfg.Tail, log: cfg.Logger.With("component", "index"),
+		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning,
+	}
+	if err := x.open(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return x, nil
+}
+
+func (x *Index) open(ctx context.Context) error {
+	fresh, err := migrate(ctx, x.conn)
+	if err != nil {
+		return err
+	}
+	position, err := loadCursor(ctx, x.db)
+	if err != nil {
+		return err
+	}
+	if fresh && position > 0 {
+		x.log.Warn("the index is empty, reading the log from its start", "position", position)
+		position = 0
+	}
+	x.position.Store(position)
+	return x.rollups.load(ctx, x.conn)
+}
+
+// createDatabase makes the database, and returns options that name it.
+func createDatabase(ctx context.Context, given *clickhouse.Options) (*clickhouse.Options, error) {
+	named, bare := *given, *given
+	if named.Auth.Database == "" {
+		named.Auth.Database = defaultDatabase
+	}
+	bare.Auth.Database = ""
+	conn, err := clickhouse.Open(&bare)
+	if err != nil {
+		return nil, fmt.Errorf("index: open: %w", err)
+	}
+	defer conn.Close() //nolint:errcheck // nothing is left on it
+	if err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS `"+named.Auth.Database+"`"); err != nil {
+		return nil, fmt.Errorf("index: create database: %w", err)
+	}
+	return &named, nil
+}
+
+// Close lets go of the connections. Run has to have ended.
+func (x *Index) Close() error {
+	if err := x.conn.Close(); err != nil {
+		return fmt.Errorf("index: close: %w", err)
+	}
+	return nil
+}
+
+// Position is the seq of the newest record that is stored, or that had nothing
+// to store: everything up to it is found by queries.
+func (x *Index) Position() uint64 { return x.position.Load() }

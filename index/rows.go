@@ -1,0 +1,154 @@
+package index
+
+import (
+	"time"
+
+	"tributary/index/status"
+	"tributary/ingest"
+	"tributary/ingest/ap"
+)
+
+// idTimeShift is where an id's milliseconds begin (ingest.IDTime).
+const idTimeShift = 20
+
+// firstID is the lowest id of posts that arrived at t or later.
+func firstID(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) << idTimeShift }
+
+// hourOf is the hour that a post's rollup stands under.
+func hourOf(id uint64) time.Time { return ingest.IDTime(id).Truncate(time.Hour) }
+
+// postRows are rows of the table posts by column: what the driver sends fastest.
+type postRows struct {
+	id, seq            []uint64
+	deleted, tier      []uint8
+	object             []string
+	actor              []uint64
+	domain             []string
+	local, media       []uint8
+	language           []string
+	arrived, published []time.Time
+	tags               [][]string
+	words, ngrams      []string
+	record             []string
+}
+
+// columns in the order of postColumns.
+func (p *postRows) columns() []any {
+	return []any{
+		p.id, p.seq, p.deleted, p.tier, p.object, p.actor, p.domain, p.local, p.media, p.language,
+		p.arrived, p.published, p.tags, p.words, p.ngrams, p.record,
+	}
+}
+
+const postColumns = `id, seq, deleted, tier, object, actor, domain, local, media, language, arrived, published, tags, words, ngrams, record`
+
+// add makes the row of a record about a post. Of a post that may only be
+// counted, its tags are kept; of one that may not be counted, nothing.
+func (p *postRows) add(r *ingest.Record, tier ingest.Tier) error {
+	if r.Kind == ingest.KindDelete || r.Post == nil {
+		tier = ingest.TierNone
+	}
+	key := ingest.HashOf(r.Object)
+	row := struct {
+		record, words, ngrams string
+		tags                  []string
+		published             time.Time
+		language              string
+		media, local          bool
+	}{published: r.Time}
+	if tier >= ingest.TierStats {
+		row.tags, row.language, row.published = r.Post.Tags, r.Post.Language, clampPublished(r.Post.Published, r.Time)
+		row.media, row.local = len(r.Post.Attachments) > 0, r.Grant == ingest.GrantHosted
+	}
+	if tier >= ingest.TierLive {
+		bytes, err := encodePost(r)
+		if err != nil {
+			return err
+		}
+		row.record = bytes
+	}
+	if tier >= ingest.TierSearch {
+		row.words = foldWords(r.Post.Title, r.Post.Summary, r.Post.Text)
+		if unspaced(row.words) {
+			row.ngrams = row.words
+		}
+	}
+	p.id, p.seq = append(p.id, r.ID), append(p.seq, r.Seq)
+	p.deleted, p.tier = append(p.deleted, flag(tier < ingest.TierStats)), append(p.tier, uint8(tier))
+	p.object, p.actor = append(p.object, string(key[:])), append(p.actor, status.AccountID(r.Actor))
+	p.domain, p.language = append(p.domain, r.Domain), append(p.language, row.language)
+	p.local, p.media = append(p.local, flag(row.local)), append(p.media, flag(row.media))
+	p.arrived, p.published = append(p.arrived, r.Time), append(p.published, row.published)
+	p.tags, p.words, p.ngrams = append(p.tags, row.tags), append(p.words, row.words), append(p.ngrams, row.ngrams)
+	p.record = append(p.record, row.record)
+	return nil
+}
+
+// encodePost is the record without what only lanes need.
+func encodePost(r *ingest.Record) (string, error) {
+	slim := *r
+	slim.Raw, slim.Owner, slim.Giver = nil, nil, ""
+	b, err := ingest.Encode(&slim)
+	return string(b), err
+}
+
+// clampPublished brings a stranger's date into what the column holds and what
+// can be true. It decides nothing: neither order, nor place, nor version.
+func clampPublished(t, arrived time.Time) time.Time {
+	switch {
+	case t.IsZero() || t.After(arrived):
+		return arrived
+	case t.Before(time.Unix(0, 0)):
+		return time.Unix(0, 0).UTC()
+	}
+	return t
+}
+
+func flag(b bool) uint8 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// authorRows are rows of the table authors by column.
+type authorRows struct {
+	id, seq       []uint64
+	deleted, tier []uint8
+	domain        []string
+	username      []string
+	words, author []string
+}
+
+func (a *authorRows) columns() []any {
+	return []any{a.id, a.seq, a.deleted, a.tier, a.domain, a.username, a.words, a.author}
+}
+
+const authorColumns = `id, seq, deleted, tier, domain, username, words, author`
+
+// add makes the row of an author's snapshot. Of one who is not to be shown,
+// only the id is kept.
+func (a *authorRows) add(r *ingest.Record, tier ingest.Tier, blob string) {
+	if tier < ingest.TierLive {
+		a.append(r, tier, "", "", "", "")
+		return
+	}
+	var words string
+	if tier >= ingest.TierSearch {
+		words = foldWords(r.Author.Username, r.Author.Name, r.Domain)
+	}
+	a.append(r, tier, r.Domain, foldName(r.Author.Username), words, blob)
+}
+
+func (a *authorRows) append(r *ingest.Record, tier ingest.Tier, domain, username, words, blob string) {
+	a.id, a.seq = append(a.id, status.AccountID(r.Actor)), append(a.seq, r.Seq)
+	a.deleted, a.tier = append(a.deleted, flag(tier < ingest.TierLive)), append(a.tier, uint8(tier))
+	a.domain, a.username = append(a.domain, domain), append(a.username, username)
+	a.words, a.author = append(a.words, words), append(a.author, blob)
+}
+
+// encodeAuthor keeps an author as a record that holds nothing else.
+func encodeAuthor(author *ap.Author, domain string) (string, error) {
+	b, err := ingest.Encode(&ingest.Record{Actor: author.URI, Domain: domain, Author: author})
+	return string(b), err
+}

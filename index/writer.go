@@ -1,0 +1,180 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"tributary/ingest"
+)
+
+// readAtOnce is how many records one call of the reader brings at most.
+const readAtOnce = 1024
+
+// Run reads the log and stores it until ctx ends; then it returns nil. While the
+// server or the state database is away it keeps its batch and tries again: the
+// log is the queue, nothing else grows.
+//
+// One goroutine reads and composes, another one stores, with one batch between
+// them. Write order: rows, hours to compute again, withdrawals, gaps, cursor.
+//
+// A crash anywhere before the cursor is saved leaves some of the batch stored.
+// The same records come again, perhaps in other batches, and make the same rows:
+// id and seq say which version of what a row is, sets of ids count each once, and
+// a withdrawal that was applied finds nothing left to hide.
+func (x *Index) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	batches := make(chan *batch)
+	var composing sync.WaitGroup
+	var failed error
+	composing.Go(func() {
+		defer close(batches)
+		failed = x.compose(ctx, batches)
+	})
+	x.store(ctx, batches)
+	cancel()
+	composing.Wait()
+	return failed
+}
+
+// compose fills batches: full ones at once, others after a short wait.
+func (x *Index) compose(ctx context.Context, out chan<- *batch) error {
+	cursor := x.position.Load()
+	if cursor > 0 {
+		cursor++
+	}
+	reader := x.tail.Reader(ingest.ViewIndex, cursor)
+	c := newComposer(x.tail.Left)
+	for {
+		b, err := x.gather(ctx, reader, c)
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, ingest.ErrClosed) {
+				return nil
+			}
+			return err
+		}
+		select {
+		case out <- b:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// gather waits for the first record, and then for more until the batch is full
+// or has waited long enough.
+func (x *Index) gather(ctx context.Context, reader *ingest.Reader, c *composer) (*batch, error) {
+	b := new(batch)
+	wait, stop := ctx, func() {}
+	defer func() { stop() }()
+	for b.records < x.tune.rows {
+		news, err := reader.Next(wait, min(readAtOnce, x.tune.rows-b.records))
+		if err != nil {
+			if !b.empty() && ctx.Err() == nil && wait.Err() != nil {
+				break
+			}
+			return nil, err
+		}
+		b.gaps = append(b.gaps, news.Events...)
+		for _, e := range news.Entries {
+			if err := c.add(b, e.Record); err != nil {
+				x.log.Error("record cannot be stored, skipping it", "seq", e.Record.Seq, "err", err)
+				x.metrics.skip()
+			}
+		}
+		reader.Release()
+		if wait == ctx && !b.empty() {
+			var cancel context.CancelFunc
+			wait, cancel = context.WithTimeout(ctx, x.tune.linger)
+			stop = cancel
+		}
+	}
+	b.position = max(b.position, reader.Position())
+	return b, nil
+}
+
+// store stores batches in order, and computes touched hours again in between.
+func (x *Index) store(ctx context.Context, in <-chan *batch) {
+	pass := time.NewTicker(x.tune.rollupPause)
+	defer pass.Stop()
+	due := false
+	for {
+		select {
+		case b, ok := <-in:
+			if !ok || !x.storeUntilDone(ctx, b) {
+				return
+			}
+		case <-pass.C:
+			due = true
+		}
+		if due || x.tune.rollupPause <= time.Millisecond {
+			due = x.recomputeSome(ctx)
+		}
+	}
+}
+
+// storeUntilDone tries until the batch is stored; false when ctx ended first.
+func (x *Index) storeUntilDone(ctx context.Context, b *batch) bool {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		begun := time.Now()
+		err := x.storeBatch(ctx, b)
+		if err == nil {
+			x.metrics.stored(b, time.Since(begun), x.now(), x.behind())
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		x.metrics.failure()
+		x.log.Warn("batch cannot be stored, trying again", "err", err, "records", b.records, "position", b.position)
+		sleep(ctx, pause)
+	}
+}
+
+// behind is how many seqs the writer is behind what was read from the log.
+func (x *Index) behind() uint64 {
+	tip, at := x.tail.Tip(), x.position.Load()
+	return tip - min(tip, at)
+}
+
+func (x *Index) storeBatch(ctx context.Context, b *batch) error {
+	if err := x.insert(ctx, "posts", postColumns, b.posts.columns(), len(b.posts.id)); err != nil {
+		return err
+	}
+	if err := x.insert(ctx, "authors", authorColumns, b.authors.columns(), len(b.authors.id)); err != nil {
+		return err
+	}
+	if err := x.touchHours(ctx, keys(b.hours)); err != nil {
+		return err
+	}
+	if err := x.withdraw(ctx, b.withdrawn); err != nil {
+		return err
+	}
+	if err := x.recordGaps(ctx, b.gaps); err != nil {
+		return err
+	}
+	if err := saveCursor(ctx, x.db, b.position); err != nil {
+		return err
+	}
+	x.position.Store(b.position)
+	return nil
+}
+
+func keys(hours map[time.Time]struct{}) []time.Time {
+	all := make([]time.Time, 0, len(hours))
+	for h := range hours {
+		all = append(all, h)
+	}
+	return all
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
