@@ -32,6 +32,7 @@ type Form uint8
 const (
 	FormFirehose Form = iota
 	FormMastodon
+	FormEventSource
 	FormDelivery
 	formCount
 )

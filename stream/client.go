@@ -56,8 +56,9 @@ type protocol interface {
 	// beatDue is when the next heartbeat is due.
 	beatDue(t *times, every time.Duration) time.Time
 
-	// farewell is how an ending is told.
-	farewell(end *ending, position uint64) []byte
+	// farewell is how an ending is told, and whether nothing follows it: then the
+	// other side is shown the end of the connection.
+	farewell(end *ending, position uint64) (last []byte, over bool)
 }
 
 // subscription is one of the streams that a client reads.
@@ -141,7 +142,11 @@ func (c *client) say(end *ending) {
 		return
 	}
 	_ = c.conn.SetWriteDeadline(time.Now().Add(farewellTimeout))
-	_, _ = c.conn.Write(c.protocol.farewell(end, c.position.Load()))
+	last, over := c.protocol.farewell(end, c.position.Load())
+	_, _ = c.conn.Write(last)
+	if conn, ok := c.conn.(interface{ CloseWrite() error }); ok && over {
+		_ = conn.CloseWrite()
+	}
 }
 
 // drain reads until the connection is closed.

@@ -12,6 +12,7 @@ import (
 const (
 	DefaultMaxClients   = 5000
 	DefaultHeartbeat    = 15 * time.Second
+	DefaultThump        = 15 * time.Second
 	DefaultPing         = 30 * time.Second
 	DefaultPongTimeout  = 60 * time.Second
 	DefaultStallTimeout = 60 * time.Second
@@ -42,6 +43,9 @@ type Config struct {
 	// reader's position. A client may choose its own, 1 … 60 s.
 	Heartbeat time.Duration
 
+	// Thump is the time between two comments on server-sent events.
+	Thump time.Duration
+
 	// Ping is how long a connection goes without a post before it is pinged,
 	// PongTimeout how long its answer may take. Progress of a blocked write
 	// counts as an answer: a pong queues behind a backlog.
@@ -67,6 +71,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	def(&c.MaxClients, DefaultMaxClients)
 	def(&c.Heartbeat, DefaultHeartbeat)
+	def(&c.Thump, DefaultThump)
 	def(&c.Ping, DefaultPing)
 	def(&c.PongTimeout, DefaultPongTimeout)
 	def(&c.StallTimeout, DefaultStallTimeout)
@@ -89,7 +94,7 @@ func def[T int | time.Duration](v *T, d T) {
 func (c Config) Validate() error {
 	for name, v := range map[string]int64{
 		"max_clients": int64(c.MaxClients), "max_per_ip": int64(c.MaxPerIP), "heartbeat": int64(c.Heartbeat),
-		"ping": int64(c.Ping), "pong_timeout": int64(c.PongTimeout), "stall_timeout": int64(c.StallTimeout),
+		"thump": int64(c.Thump), "ping": int64(c.Ping), "pong_timeout": int64(c.PongTimeout), "stall_timeout": int64(c.StallTimeout),
 		"cursor_wait": int64(c.CursorWait), "recheck": int64(c.Recheck), "close_wait": int64(c.CloseWait),
 	} {
 		if v < 0 {

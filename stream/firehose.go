@@ -120,6 +120,7 @@ func (p *firehose) beat(b []byte, position uint64, now time.Time) []byte {
 // beatDue: after a while without a frame.
 func (p *firehose) beatDue(t *times, every time.Duration) time.Time { return t.sent.Add(every) }
 
-func (p *firehose) farewell(end *ending, position uint64) []byte {
-	return end.resumable(position).frame()
+// farewell: the other side answers a close frame.
+func (p *firehose) farewell(end *ending, position uint64) ([]byte, bool) {
+	return end.resumable(position).frame(), false
 }

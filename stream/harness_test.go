@@ -26,11 +26,13 @@ type fixture struct {
 	srv *Server
 	web *httptest.Server
 	reg *prometheus.Registry
+
+	client *http.Client // of server-sent events
 }
 
 func newFixture(t testing.TB, cfg Config, auth Authenticate) *fixture {
 	t.Helper()
-	f := &fixture{Env: ingesttest.New(t), t: t}
+	f := &fixture{Env: ingesttest.New(t), t: t, client: http.DefaultClient}
 	f.serve(cfg, auth)
 	return f
 }
@@ -44,7 +46,11 @@ func (f *fixture) serve(cfg Config, auth Authenticate) {
 	cfg.URL = "https://relay.example"
 	f.reg = prometheus.NewRegistry()
 	f.srv = New(cfg, f.Tail, auth, ingesttest.Logger(f.t), f.reg)
-	f.web = httptest.NewServer(f.srv.Firehose())
+	mux := http.NewServeMux()
+	mux.Handle("/", f.srv.Firehose())
+	mux.Handle(streamingPath, f.srv.Streaming())
+	mux.Handle(streamingPath+"/", f.srv.Streaming())
+	f.web = httptest.NewServer(mux)
 	srv, web := f.srv, f.web
 	f.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

@@ -22,7 +22,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return &Metrics{
 		frames: f.NewCounter(prometheus.CounterOpts{
 			Name: "tributary_stream_frames_total",
-			Help: "Text frames written to clients, heartbeats and gaps included.",
+			Help: "Text frames and server-sent events written to clients, heartbeats and gaps included.",
 		}),
 		bytes: f.NewCounter(prometheus.CounterOpts{
 			Name: "tributary_stream_sent_bytes_total",
@@ -30,7 +30,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		closes: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "tributary_stream_closes_total",
-			Help: "Connections that ended, by reason. client and gone are the other side's doing; every other one is told in the close frame.",
+			Help: "Connections that ended, by reason. client and gone are the other side's doing; every other one is told in the close frame, where there is one.",
 		}, []string{"reason"}),
 		refusals: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "tributary_stream_refusals_total",

@@ -39,6 +39,8 @@ func (d *Daemon) servePublic() error {
 	mux := http.NewServeMux()
 	d.relay.Routes(mux)
 	mux.Handle("GET /api/v1/firehose", d.stream.Firehose())
+	mux.Handle("/api/v1/streaming", d.stream.Streaming())
+	mux.Handle("/api/v1/streaming/", d.stream.Streaming())
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
 		ErrorLog: quietLog(d.log),
