@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"database/sql"
 	"fmt"
 	"maps"
 	"sync"
@@ -248,6 +249,42 @@ func TestSharedLane(t *testing.T) {
 		if left := len(e.lanes()); left != 1-i {
 			t.Errorf("%d lanes after %d Undos", left, i+1)
 		}
+	}
+}
+
+// A row that was made while the last subscriber left is not the one of the next
+// Follow: who removes it late leaves the new one alone.
+func TestFollowFindsAbandonedLane(t *testing.T) {
+	e := newEnv(t, nil)
+	home := newPeer(t)
+	server, inbox := home.account("server", nil), home.URL+"/inbox"
+	alice := home.account("alice", nil)
+	e.subscribe(server)
+	if got := alice.message(t, alice.create(1)).send(t, e.inboxURL()); got.Status != 202 {
+		t.Fatalf("%+v", got)
+	}
+	e.ingest.CatchUp()
+	if got := server.message(t, server.undo(server.follow(0))).send(t, e.inboxURL()); got.Status != 202 {
+		t.Fatalf("%+v", got)
+	}
+	write := func(query string, args ...any) {
+		t.Helper()
+		err := e.ingest.DB.Write(t.Context(), func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(t.Context(), query, args...)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(`INSERT INTO lanes (inbox, host, position, generation, delivered, given_up, last_success, last_failure, last_error, failing_since)
+		VALUES ($1, $2, 1, 1, 0, 0, 0, 0, '', 0)`, inbox, home.host())
+	if got := server.message(t, server.follow(8)).send(t, e.inboxURL()); got.Status != 202 {
+		t.Fatalf("%+v", got)
+	}
+	write(`DELETE FROM lanes WHERE inbox = $1 AND generation = 1`, inbox) // as relay/delivery removes its own
+	if l := e.lanes()[inbox]; l.Position != e.ingest.Tail.Tip()+1 {
+		t.Errorf("lane %+v, want one from the tip, %d", l, e.ingest.Tail.Tip())
 	}
 }
 

@@ -83,12 +83,20 @@ func countOnHost(ctx context.Context, tx *sql.Tx, host, except string) (n int, e
 }
 
 // openLane makes the lane of an inbox that had none, starting at seq: a new
-// subscriber gets what comes from now on. A lane that exists keeps its position.
+// subscriber gets what comes from now on. The lane of a subscriber keeps its
+// position. Call it before the subscriber is written.
+//
+// A row that serves nobody is one that relay/delivery made while the last
+// subscriber left, and is about to remove, or that a crash has left: it begins
+// anew, under a generation that whoever knew it before cannot remove. Else its
+// removal would fall between this Follow and the start of its lane, which then
+// began at the tip of that time, without what came in between.
 func openLane(ctx context.Context, tx *sql.Tx, inbox, host string, seq uint64) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO lanes
 		(inbox, host, position, generation, delivered, given_up, last_success, last_failure, last_error, failing_since)
 		VALUES ($1, $2, $3, 0, 0, 0, 0, 0, '', 0)
-		ON CONFLICT (inbox) DO NOTHING`, inbox, host, int64(seq))
+		ON CONFLICT (inbox) DO UPDATE SET position = excluded.position, generation = lanes.generation + 1
+		WHERE NOT EXISTS (SELECT 1 FROM subscribers WHERE delivery = $1 AND state = $4)`, inbox, host, int64(seq), StateAccepted)
 	return err
 }
 

@@ -151,10 +151,10 @@ func (s *Subscriptions) accept(ctx context.Context, sub Subscriber, answer []byt
 		case n >= s.perHost:
 			return errTooMany
 		}
-		if err := upsertSubscriber(ctx, tx, sub); err != nil {
+		if err := openLane(ctx, tx, sub.Delivery, sub.Host, s.next()); err != nil {
 			return err
 		}
-		if err := openLane(ctx, tx, sub.Delivery, sub.Host, s.next()); err != nil {
+		if err := upsertSubscriber(ctx, tx, sub); err != nil {
 			return err
 		}
 		if known && old.Delivery != sub.Delivery {
