@@ -21,6 +21,13 @@
 //     killed, at random moments and at each named crash point. What was
 //     acknowledged reaches every subscriber and the firehose; there once, in
 //     order. The seed is printed.
+//   - TestIsolation (I3): servers that hold their responses, refuse, trickle, never end,
+//     keep their keys back or lie, and what that changes for the others: nothing.
+//   - TestRegression (I2): a log shortened, emptied, regrown with other records, after a
+//     clean end and after kill -9, and one whose records expired.
+//   - TestShutdown, TestSecondInstance: SIGTERM under load, once and twice; two
+//     programs on one folder.
+//   - TestRejoin: servers that leave and come back right after each restart.
 //   - TestPeersWithoutRelay: the two worlds against each other, so that a
 //     failure of the above is the product's.
 //
@@ -30,7 +37,10 @@
 //	process_test.go   children that never outlive the test
 //	firehose_test.go  a reader that resumes from where it was
 //	peer_test.go      a Fedify server and its control port
-//	load_test.go      senders and subscribers of TestKills
+//	load_test.go      senders and subscribers of TestKills and others
+//	await_test.go     posts in bursts, what is still missing, stacks after a failure
+//	brokeralone_test.go   the embedded log while the program is down: copied, replaced,
+//	                  appended to by a plain client
 //	fedify/           the Fedify server: peer.mjs starts it, federation.mjs is its
 //	                  actors and inbox, control.mjs what a test tells it to do
 package e2e
