@@ -12,13 +12,15 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 # PKG limits test, race, fuzz and bench to some packages: make test PKG=./ingest/...
 PKG ?= ./...
+# What make test-kafka runs: the packages whose tests need a log.
+KAFKA_PKG ?= ./ingest ./stream ./relay ./relay/delivery ./cmd/internal/daemon
 # Time for each fuzz target.
 FUZZTIME ?= 30s
 # Where `make run` keeps its data.
 DATA ?= data
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race fuzz bench lint e2e clean need-go need-npm
+.PHONY: help build run test test-kafka race fuzz bench lint e2e clean need-go need-npm need-java
 
 help: ## Show this list
 	@echo "Tributary: a relay and timeline aggregator for the fediverse. Needs Go 1.26; make e2e also npm."
@@ -33,6 +35,9 @@ run: build ## Run it on this machine, for development; data in ./data
 
 test: need-go ## Run the tests that take minutes at most
 	go test -timeout 5m $(PKG)
+
+test-kafka: need-go need-java ## Run the log's tests against an Apache Kafka 4
+	go run ./ingest/ingesttest/kafka go test -count=1 -timeout 5m $(KAFKA_PKG)
 
 race: need-go ## Run the same tests with the race detector
 	go test -race -timeout 15m $(PKG)
@@ -62,3 +67,6 @@ need-go:
 
 need-npm:
 	@command -v npm >/dev/null || { echo "npm (with Node.js) is needed for the end-to-end tests: https://nodejs.org/" >&2; exit 1; }
+
+need-java:
+	@command -v java >/dev/null && command -v mvn >/dev/null || { echo "Java 17 or newer and Maven are needed to run an Apache Kafka" >&2; exit 1; }

@@ -8,7 +8,8 @@
 // withdrawn, corrections, marks, epochs, cursors and fetches.
 //
 //	record.go codec.go        what a record says, and its bytes
-//	kafka.go appender.go      the one partition; batches by what waits
+//	topic.go kafka.go         the topic; its one partition as the protocol shows it
+//	appender.go               batches by what waits
 //	fold.go window.go         what a record means, given what came before it
 //	tail.go ring.go block.go  one reading of the log for all readers, hot and cold
 //	reader.go withdrawn.go    a pull cursor with a view; what is hidden since

@@ -8,5 +8,6 @@ var (
 	ErrCodecVersion   = errors.New("record format not known to this program")
 	ErrUnavailable    = errors.New("the log cannot take records now")
 	ErrPartitions     = errors.New("the topic must have exactly one partition")
+	ErrCompacted      = errors.New("the topic must not be compacted: its records have no keys")
 	ErrClosed         = errors.New("log closed")
 )

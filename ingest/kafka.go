@@ -19,6 +19,14 @@ type Kafka struct {
 	Topic     string             // default "posts"
 }
 
+func (k Kafka) topic() *topic {
+	name := k.Topic
+	if name == "" {
+		name = "posts"
+	}
+	return &topic{client: &kafka.Client{Addr: k.Addr, Transport: k.Transport}, name: name}
+}
+
 // partition is the only one: one order for every consumer on every node.
 const partition = 0
 
@@ -47,40 +55,6 @@ const (
 	fetchMaxWait   = 2 * time.Second // the server waits this long for a first record; data arrives at once
 	requestTimeout = 10 * time.Second
 )
-
-// openTopic makes sure that the topic exists with exactly one partition.
-func openTopic(ctx context.Context, cfg Kafka) (*topic, error) {
-	name := cfg.Topic
-	if name == "" {
-		name = "posts"
-	}
-	t := &topic{client: &kafka.Client{Addr: cfg.Addr, Transport: cfg.Transport}, name: name}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	res, err := t.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{
-		Topics: []kafka.TopicConfig{{Topic: name, NumPartitions: 1, ReplicationFactor: -1}},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("ingest: create topic %s: %w", name, err)
-	}
-	if err := res.Errors[name]; err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
-		return nil, fmt.Errorf("ingest: create topic %s: %w", name, err)
-	}
-	return t, t.checkPartitions(ctx)
-}
-
-func (t *topic) checkPartitions(ctx context.Context) error {
-	meta, err := t.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{t.name}})
-	if err != nil {
-		return fmt.Errorf("ingest: read topic %s: %w", t.name, err)
-	}
-	for _, m := range meta.Topics {
-		if m.Name == t.name && m.Error == nil && len(m.Partitions) != 1 {
-			return fmt.Errorf("ingest: topic %s has %d partitions: %w", t.name, len(m.Partitions), ErrPartitions)
-		}
-	}
-	return nil
-}
 
 // bounds returns the first offset in the log and one past the last.
 func (t *topic) bounds(ctx context.Context) (start, end int64, err error) {

@@ -36,11 +36,11 @@ type Log struct {
 // it, and raises the base if any seq could otherwise be shown twice. Nothing
 // runs until Run.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
-	topic, err := openTopic(ctx, cfg.Kafka)
+	logger := cfg.Logger.With("component", "ingest")
+	topic, err := openTopic(ctx, cfg.Kafka, logger)
 	if err != nil {
 		return nil, err
 	}
-	logger := cfg.Logger.With("component", "ingest")
 	l := &Log{db: cfg.DB, logger: logger, metrics: newMetrics(cfg.Registerer), appender: newAppender(topic)}
 	position, err := loadCursor(ctx, cfg.DB, stateCursorName)
 	if err != nil {

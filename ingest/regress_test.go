@@ -215,3 +215,28 @@ func TestBaseComesBackFromTheLog(t *testing.T) {
 		t.Errorf("rebuilt:\n%v, want\n%v", got, want)
 	}
 }
+
+// TestBaseIsInTheLogThoughItCouldNotBeWrittenAtOnce: the epoch record of a
+// regression is appended when the broker takes it.
+func TestBaseIsInTheLogThoughItCouldNotBeWrittenAtOnce(t *testing.T) {
+	b := ingesttest.NewBroker(t, "")
+	env := ingesttest.NewOn(t, b, t.TempDir())
+	b.Produce(values(t, "a.example", 0, 10)...)
+	env.CatchUp()
+	tip := env.Tail.Tip()
+	b.Stop()
+	b.Start()
+	b.RefuseOnce()
+	b.CreateTopic()
+	reader := env.Tail.Reader(ingest.ViewLane, tip+1)
+	next := ingesttest.Post("b.example", 1, ingest.TierSearch)
+	env.Append(next)
+	drain(t, reader, next.Object)
+	env.Append(ingesttest.Post("b.example", 2, ingest.TierSearch))
+	env.Stop()
+	fresh := ingesttest.NewOn(t, b, t.TempDir())
+	fresh.CatchUp()
+	if got, want := fresh.Tail.Tip(), env.Tail.Tip(); got != want {
+		t.Errorf("tip %d from the log alone, want %d", got, want)
+	}
+}

@@ -38,6 +38,7 @@ type Tail struct {
 
 	// Owned by run.
 	next    int64  // offset to read next
+	owed    []byte // epoch record that the log must still get
 	marks   marks  // newest records read
 	ceiling uint64 // no seq at or above it was shown, by the state database's word
 }
@@ -83,6 +84,9 @@ func (t *Tail) step(ctx context.Context, doubt bool) error {
 		if err := t.verify(ctx); err != nil {
 			return err
 		}
+	}
+	if err := t.settleOwed(ctx); err != nil {
+		return err
 	}
 	p, err := t.topic.fetch(ctx, t.next, fetchMaxBytes, fetchMaxWait)
 	if errors.Is(err, kafka.OffsetOutOfRange) {
@@ -166,15 +170,28 @@ func (t *Tail) regress(ctx context.Context, from int64, reason string) error {
 	return t.announce(ctx, first, reason)
 }
 
-// announce appends the epoch record, so that the base can be had from the log alone.
+// announce appends the epoch record, so that the base can be had from the log
+// alone. If that fails it is owed: step tries again before it reads on. A second
+// copy of the record says nothing new (adopt).
 func (t *Tail) announce(ctx context.Context, first uint64, reason string) error {
 	newest := (*t.epochs.Load())[len(*t.epochs.Load())-1]
 	value, err := Encode(&Record{Kind: KindEpoch, Base: newest.base, Version: int64(first), Reason: reason})
 	if err != nil {
 		return err
 	}
-	_, err = t.topic.produce(ctx, [][]byte{value}, time.Now())
-	return err
+	t.owed = value
+	return t.settleOwed(ctx)
+}
+
+func (t *Tail) settleOwed(ctx context.Context) error {
+	if t.owed == nil {
+		return nil
+	}
+	if _, err := t.topic.produce(ctx, [][]byte{t.owed}, time.Now()); err != nil {
+		return err
+	}
+	t.owed = nil
+	return nil
 }
 
 // take turns stored records into entries and publishes them.

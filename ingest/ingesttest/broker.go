@@ -2,8 +2,10 @@ package ingesttest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -16,13 +18,23 @@ import (
 	"tributary/ingest"
 )
 
+// server is the environment variable with the address of a real Kafka, which
+// then takes the place of kfake: `make test-kafka`. Each Broker is a topic there.
+const server = "TRIBUTARY_TEST_KAFKA"
+
+// Real reports whether the tests run against a real Kafka.
+func Real() bool { return os.Getenv(server) != "" }
+
 // Broker is a kfake broker in this process, over TCP on loopback, in memory or
-// on a directory.
+// on a directory; or a topic of its own on a real Kafka.
 type Broker struct {
 	t       testing.TB
 	dir     string
-	cluster *kfake.Cluster
+	real    bool
+	cluster *kfake.Cluster // nil on a real Kafka
 	addr    string
+	topic   string
+	gate    gate // of a real Kafka, which no test can stop
 
 	mu         sync.Mutex
 	transports []*kafka.Transport // guarded by mu
@@ -31,7 +43,16 @@ type Broker struct {
 // NewBroker starts a broker. With dir it keeps its data there.
 func NewBroker(t testing.TB, dir string) *Broker {
 	t.Helper()
-	b := &Broker{t: t, dir: dir}
+	if Real() {
+		return newReal(t, dir)
+	}
+	return NewFake(t, dir)
+}
+
+// NewFake starts a kfake, even where the others are a real Kafka.
+func NewFake(t testing.TB, dir string) *Broker {
+	t.Helper()
+	b := &Broker{t: t, dir: dir, topic: "posts"}
 	b.Start()
 	t.Cleanup(b.Stop)
 	return b
@@ -40,6 +61,10 @@ func NewBroker(t testing.TB, dir string) *Broker {
 // Start starts the broker, again on the address that it had before.
 func (b *Broker) Start() {
 	b.t.Helper()
+	if b.real {
+		b.gate.open()
+		return
+	}
 	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.ClusterID("test"), kfake.BrokerConfigs(map[string]string{"message.max.bytes": "1048576"})}
 	if b.dir != "" {
 		opts = append(opts, kfake.DataDir(b.dir), kfake.SyncWrites())
@@ -73,6 +98,9 @@ func (b *Broker) port() int {
 
 // Stop closes the broker; a broker without a directory forgets everything.
 func (b *Broker) Stop() {
+	if b.real {
+		b.stopReal()
+	}
 	if b.cluster != nil {
 		b.cluster.Close()
 		b.cluster = nil
@@ -84,16 +112,16 @@ func (b *Broker) Stop() {
 	}
 }
 
-// Cluster is kfake's own handle.
-func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
-
 // Kafka is how the log reaches the broker.
 func (b *Broker) Kafka() ingest.Kafka {
 	transport := &kafka.Transport{DialTimeout: time.Second}
+	if b.real {
+		transport.Dial, transport.MetadataTTL = b.gate.dial, 2*time.Second
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.transports = append(b.transports, transport)
-	return ingest.Kafka{Addr: kafka.TCP(b.addr), Transport: transport}
+	return ingest.Kafka{Addr: kafka.TCP(b.addr), Transport: transport, Topic: b.topic}
 }
 
 // Client is a plain kafka-go client, such as a stranger's program would use.
@@ -112,29 +140,66 @@ func (b *Broker) Produce(values ...[]byte) {
 	b.produce(records)
 }
 
+// produce tries again while a real Kafka has not told all of itself about a new topic.
 func (b *Broker) produce(records []kafka.Record) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	res, err := b.Client().Produce(ctx, &kafka.ProduceRequest{
-		Topic: "posts", RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(records...),
-	})
-	if err != nil || res.Error != nil {
-		b.t.Fatalf("produce: %v %v", err, res)
+	for {
+		res, err := b.Client().Produce(ctx, &kafka.ProduceRequest{
+			Topic: b.topic, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(records...),
+		})
+		if err == nil {
+			err = res.Error
+		}
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, kafka.UnknownTopicOrPartition) || !b.real || ctx.Err() != nil {
+			b.t.Fatalf("produce: %v", err)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 
 // CreateTopic makes the topic, on a broker that forgot it.
 func (b *Broker) CreateTopic() {
 	b.t.Helper()
+	b.MakeTopic(1)
+}
+
+// MakeTopic makes the topic as somebody else might.
+func (b *Broker) MakeTopic(partitions int, config ...kafka.ConfigEntry) {
+	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	_, err := b.Client().CreateTopics(ctx, &kafka.CreateTopicsRequest{
-		Topics: []kafka.TopicConfig{{Topic: "posts", NumPartitions: 1, ReplicationFactor: 1}},
-	})
-	if err != nil {
-		b.t.Fatalf("create topic: %v", err)
+	request := &kafka.CreateTopicsRequest{
+		Topics: []kafka.TopicConfig{{Topic: b.topic, NumPartitions: partitions, ReplicationFactor: 1, ConfigEntries: config}},
 	}
+	for {
+		res, err := b.Client().CreateTopics(ctx, request)
+		if err == nil {
+			err = res.Errors[b.topic]
+		}
+		if err == nil || errors.Is(err, kafka.TopicAlreadyExists) { // a running log may have made it
+			return
+		}
+		if !errors.Is(err, kafka.BrokerNotAvailable) || ctx.Err() != nil { // a busy server
+			b.t.Fatalf("create topic: %v", err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// RefuseOnce has a kfake refuse the next produce request.
+func (b *Broker) RefuseOnce() {
+	b.t.Helper()
+	if b.cluster == nil {
+		b.t.Skip("a real Kafka refuses nothing on request")
+	}
+	b.cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		return nil, errors.New("refused by the test"), true // the connection is cut
+	})
 }
 
 // Stored is a record as it lies in the log: its time is part of what it is.
@@ -190,7 +255,7 @@ func (b *Broker) DeleteRecords(offset int64) {
 	req := kmsg.NewDeleteRecordsRequest()
 	req.TimeoutMillis = 5000
 	topic := kmsg.NewDeleteRecordsRequestTopic()
-	topic.Topic = "posts"
+	topic.Topic = b.topic
 	part := kmsg.NewDeleteRecordsRequestTopicPartition()
 	part.Offset = offset
 	topic.Partitions = append(topic.Partitions, part)

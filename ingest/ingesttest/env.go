@@ -1,5 +1,6 @@
-// Package ingesttest gives tests a running log: a real broker (kfake), a real
-// state database (SQLite) and everything of package ingest over them.
+// Package ingesttest gives tests a running log: a real broker (kfake, or an Apache
+// Kafka by TRIBUTARY_TEST_KAFKA: `make test-kafka`), a real state database (SQLite)
+// and everything of package ingest over them.
 package ingesttest
 
 import (
