@@ -44,11 +44,15 @@ func newDrainer(b *testing.B, web *httptest.Server, query string) *drainer {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { conn.Close() })
-	fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", query)
+	upgrade := "Connection: Upgrade\r\nUpgrade: websocket\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	if strings.HasPrefix(query, streamingPath[1:]+"/") {
+		upgrade = "" // server-sent events
+	}
+	fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: x\r\n%s\r\n", query, upgrade)
 	// A byte at a time, lest the handshake's reader takes bytes of the stream.
 	res, err := http.ReadResponse(bufio.NewReaderSize(iotest.OneByteReader(conn), 16), nil)
-	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+	if err != nil || upgrade != "" && res.StatusCode != http.StatusSwitchingProtocols || upgrade == "" && res.StatusCode != http.StatusOK {
 		b.Fatalf("handshake: %v %v", res, err)
 	}
 	return &drainer{conn, make([]byte, 64<<10)}
@@ -109,7 +113,11 @@ func benchReplay(b *testing.B, clients int) {
 }
 
 // frameBytes is the size of the frames of the log's newest records.
-func (f *fixture) frameBytes(records int) (size int64) {
+func (f *fixture) frameBytes(records int) int64 {
+	return f.bytesOf(records, func(r *ingest.Record) int { return len(testEncoder.encode(r)) })
+}
+
+func (f *fixture) bytesOf(records int, of func(*ingest.Record) int) (size int64) {
 	reader := f.Tail.Reader(ingest.ViewStream, f.Tail.Tip()+1-uint64(records))
 	for f.Tail.Tip() > reader.Position() {
 		batch, err := reader.Next(context.Background(), 1000)
@@ -117,19 +125,38 @@ func (f *fixture) frameBytes(records int) (size int64) {
 			f.t.Fatal(err)
 		}
 		for _, e := range batch.Entries {
-			size += int64(len(testEncoder.encode(e.Record)))
+			size += int64(of(e.Record))
 		}
 	}
 	return size
 }
 
+// The same of Mastodon's streams, live.
+func BenchmarkMastodonFanOut(b *testing.B) {
+	prefix := []byte(`{"stream":["public"],`)
+	for name, c := range map[string]struct {
+		query string
+		size  func(*ingest.Record) int
+	}{
+		"websocket":   {"api/v1/streaming?stream=public", func(r *ingest.Record) int { return 4 + len(prefix) + len(testEvents.frame(r)) }},
+		"server-sent": {"api/v1/streaming/public", func(r *ingest.Record) int { return len(testEvents.chunk(r)) }},
+	} {
+		b.Run(name+"/clients=500", func(b *testing.B) { benchLiveAs(b, 500, c.query, c.size) })
+	}
+}
+
 func benchLive(b *testing.B, clients int) {
+	benchLiveAs(b, clients, "", func(r *ingest.Record) int { return len(testEncoder.encode(r)) })
+}
+
+// benchLiveAs has clients of a query, to whom a record is so many bytes.
+func benchLiveAs(b *testing.B, clients int, query string, bytesOf func(*ingest.Record) int) {
 	f := newFixture(b, Config{Heartbeat: time.Hour}, nil)
 	var bytes atomic.Int64
 	var draining sync.WaitGroup
 	b.Cleanup(draining.Wait) // after every connection was closed
 	for range clients {
-		d := newDrainer(b, f.web, "")
+		d := newDrainer(b, f.web, query)
 		draining.Go(func() { d.drain(1<<60, &bytes) })
 	}
 	n := 1_000_000 // numbers of one length
@@ -141,7 +168,7 @@ func benchLive(b *testing.B, clients int) {
 		}
 		if n++; size == 0 {
 			f.CatchUp()
-			size = f.frameBytes(1)
+			size = f.bytesOf(1, bytesOf)
 		}
 		for bytes.Load() < before+int64(clients)*size {
 			time.Sleep(20 * time.Microsecond)

@@ -54,15 +54,14 @@ func (v events) frame(r *ingest.Record) []byte {
 // has none, only quotes and backslashes must be escaped.
 func appendQuoted(b, json []byte) []byte {
 	b = append(b, '"')
-	for len(json) > 0 {
-		i := bytes.IndexAny(json, `"\`)
-		if i < 0 {
-			b = append(b, json...)
-			break
+	done := 0
+	for i, c := range json {
+		if c == '"' || c == '\\' {
+			b = append(append(b, json[done:i]...), '\\')
+			done = i
 		}
-		b = append(append(b, json[:i]...), '\\', json[i])
-		json = json[i+1:]
 	}
+	b = append(b, json[done:]...)
 	return append(b, '"')
 }
 

@@ -3,6 +3,7 @@ package stream
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -64,21 +65,33 @@ func (c *eventConn) line(want string) {
 	}
 }
 
+// event reads one event.
+func (c *eventConn) event() (name, data string, err error) {
+	var lines [3]string
+	for i := range lines {
+		if lines[i], err = c.lines.ReadString('\n'); err != nil {
+			return "", "", err
+		}
+	}
+	name, isEvent := strings.CutPrefix(lines[0], "event: ")
+	data, isData := strings.CutPrefix(lines[1], "data: ")
+	if !isEvent || !isData || lines[2] != "\n" {
+		return "", "", fmt.Errorf("no event: %q", lines)
+	}
+	return strings.TrimSuffix(name, "\n"), strings.TrimSuffix(data, "\n"), nil
+}
+
 // expect reads events and compares their short forms.
 func (c *eventConn) expect(want ...string) {
 	c.t.Helper()
 	for _, w := range want {
-		event, _ := c.lines.ReadString('\n')
-		data, _ := c.lines.ReadString('\n')
-		event, isEvent := strings.CutPrefix(strings.TrimSuffix(event, "\n"), "event: ")
-		data, isData := strings.CutPrefix(strings.TrimSuffix(data, "\n"), "data: ")
-		if !isEvent || !isData {
-			c.t.Fatalf("%q %q, want %q", event, data, w)
+		event, data, err := c.event()
+		if err != nil {
+			c.t.Fatalf("%v, want %q", err, w)
 		}
 		if got := shortEvent(c.t, event, data); got != w {
 			c.t.Fatalf("%q, want %q", got, w)
 		}
-		c.line("")
 	}
 }
 

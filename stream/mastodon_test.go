@@ -68,37 +68,45 @@ func (c mastoConn) raw(want string) {
 	}
 }
 
+// mastoFrame is a frame of a post.
+type mastoFrame struct {
+	Stream         []string
+	Event, Payload string
+}
+
+func (c mastoConn) frame() (fr mastoFrame, err error) {
+	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_, data, err := c.ReadMessage()
+	if err != nil {
+		return fr, err
+	}
+	if err := json.Unmarshal(data, &fr); err != nil || fr.Payload == "" || len(fr.Stream) == 0 {
+		return fr, fmt.Errorf("%s: %w", data, err)
+	}
+	return fr, nil
+}
+
 // expect reads frames and compares their short forms: "public update N" with the
 // number in the post's URI, "hashtag,cats delete ID".
 func (c mastoConn) expect(want ...string) {
 	c.t.Helper()
 	for _, w := range want {
-		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
-		_, data, err := c.ReadMessage()
+		fr, err := c.frame()
 		if err != nil {
 			c.t.Fatalf("%v, want %q", err, w)
 		}
-		if got := short(c.t, data); got != w {
+		if got := fr.short(c.t); got != w {
 			c.t.Fatalf("%q, want %q", got, w)
 		}
 	}
 }
 
-func short(t testing.TB, frame []byte) string {
-	t.Helper()
-	var fr struct {
-		Stream  []string
-		Event   string
-		Payload *string
-	}
-	if err := json.Unmarshal(frame, &fr); err != nil || fr.Payload == nil {
-		t.Fatalf("%s: %v", frame, err)
-	}
-	return strings.Join(fr.Stream, ",") + " " + shortEvent(t, fr.Event, *fr.Payload)
+func (fr mastoFrame) short(t testing.TB) string {
+	return strings.Join(fr.Stream, ",") + " " + shortEvent(t, fr.Event, fr.Payload)
 }
 
-func shortEvent(t testing.TB, event, payload string) string {
-	t.Helper()
+// shortOrURI is "update URI" or "delete ID".
+func shortOrURI(t testing.TB, event, payload string) string {
 	if event == "delete" {
 		return event + " " + payload
 	}
@@ -107,9 +115,17 @@ func shortEvent(t testing.TB, event, payload string) string {
 		Account struct{ Acct string }
 	}
 	if err := json.Unmarshal([]byte(payload), &s); err != nil || s.ID == "" || s.Account.Acct == "" {
-		t.Fatalf("%s: %v", payload, err)
+		t.Errorf("%s %s: %v", event, payload, err)
 	}
-	return event + " " + s.URI[strings.LastIndexByte(s.URI, '/')+1:]
+	return event + " " + s.URI
+}
+
+func shortEvent(t testing.TB, event, payload string) string {
+	s := shortOrURI(t, event, payload)
+	if i := strings.LastIndexByte(s, '/'); i >= 0 {
+		return event + " " + s[i+1:]
+	}
+	return s
 }
 
 // tagged makes a post with tags.
@@ -285,13 +301,11 @@ func TestMastodonDeletes(t *testing.T) {
 	ids := map[int]string{}
 	for n := range 4 {
 		f.Append(post(n, live))
-		_, data, err := c.ReadMessage()
+		fr, err := c.frame()
 		if err != nil {
 			t.Fatal(err)
 		}
-		var fr struct{ Payload string }
 		var s struct{ ID string }
-		_ = json.Unmarshal(data, &fr)
 		_ = json.Unmarshal([]byte(fr.Payload), &s)
 		ids[n] = s.ID
 	}
@@ -452,7 +466,7 @@ func TestMastodonLargeFrames(t *testing.T) {
 	f.reached("tributary_stream_closes_total", "shutdown", 1)
 	frames := 0
 	for {
-		_, data, err := c.ReadMessage()
+		fr, err := c.frame()
 		var e *websocket.CloseError
 		if errors.As(err, &e) && e.Code == websocket.CloseGoingAway {
 			break
@@ -461,7 +475,7 @@ func TestMastodonLargeFrames(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := fmt.Sprintf("%s update %d", [...]string{"public", "hashtag,test"}[frames%2], frames/2)
-		if got := short(t, data); got != want {
+		if got := fr.short(t); got != want {
 			t.Fatalf("frame %d: %q, want %q", frames, got, want)
 		}
 		frames++
