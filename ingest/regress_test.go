@@ -226,8 +226,9 @@ func TestBaseIsInTheLogThoughItCouldNotBeWrittenAtOnce(t *testing.T) {
 	tip := env.Tail.Tip()
 	b.Stop()
 	b.Start()
-	b.RefuseOnce()
+	refused := b.RefuseOnce()
 	b.CreateTopic()
+	<-refused
 	reader := env.Tail.Reader(ingest.ViewLane, tip+1)
 	next := ingesttest.Post("b.example", 1, ingest.TierSearch)
 	env.Append(next)

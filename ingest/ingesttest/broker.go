@@ -191,15 +191,19 @@ func (b *Broker) MakeTopic(partitions int, config ...kafka.ConfigEntry) {
 	}
 }
 
-// RefuseOnce has a kfake refuse the next produce request.
-func (b *Broker) RefuseOnce() {
+// RefuseOnce has a kfake refuse the next produce request; the channel is closed
+// when it has.
+func (b *Broker) RefuseOnce() <-chan struct{} {
 	b.t.Helper()
 	if b.cluster == nil {
 		b.t.Skip("a real Kafka refuses nothing on request")
 	}
+	refused := make(chan struct{})
 	b.cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		close(refused)
 		return nil, errors.New("refused by the test"), true // the connection is cut
 	})
+	return refused
 }
 
 // Stored is a record as it lies in the log: its time is part of what it is.
