@@ -99,7 +99,7 @@ func (x *Index) AccountStatuses(ctx context.Context, id uint64, t Timeline) ([]*
 
 // SearchAccounts returns authors of tier search of whom each word of text begins
 // a word of the name, the username or the domain: those with exactly this
-// username first, then those heard of last.
+// username first, then those with the shortest.
 func (x *Index) SearchAccounts(ctx context.Context, text string, limit, offset int) ([]*ap.Author, error) {
 	defer x.metrics.query("search_accounts", time.Now())
 	terms := searchTerms(text)
@@ -112,7 +112,7 @@ func (x *Index) SearchAccounts(ctx context.Context, text string, limit, offset i
 	}
 	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(text), "@"), "@")
 	found, _, err := x.authors(ctx, all(conditions)+
-		fmt.Sprintf(" ORDER BY username = %s DESC, seq DESC LIMIT %d OFFSET %d", literal(foldName(cut(name, 256))), Page{Limit: limit}.limit(), max(offset, 0)))
+		fmt.Sprintf(" ORDER BY username = %s DESC, length(username), username, id LIMIT %d OFFSET %d", literal(foldName(cut(name, 256))), Page{Limit: limit}.limit(), max(offset, 0)))
 	if err != nil {
 		return nil, fmt.Errorf("index: search accounts: %w", err)
 	}

@@ -59,7 +59,6 @@ func (c *composer) add(b *batch, r *ingest.Record) error {
 		b.oldest = r.Time
 	}
 	b.records++
-	b.position = r.Seq
 	switch {
 	case r.Kind == ingest.KindWithdraw:
 		c.withdraw(b, r)
@@ -79,7 +78,7 @@ func (c *composer) add(b *batch, r *ingest.Record) error {
 			return err
 		}
 	}
-	return c.addAuthor(b, r, tier)
+	return c.addAuthor(b, r, r.Tier)
 }
 
 // addActor handles an actor's own Update and Delete.
@@ -89,9 +88,7 @@ func (c *composer) addActor(b *batch, r *ingest.Record) error {
 		b.withdrawn = append(b.withdrawn, withdrawal{scope: ingest.ScopeActor, actor: status.AccountID(r.Actor), seq: r.Seq})
 		return nil
 	}
-	shown := *r
-	shown.Tier = ingest.TierSearch // an actor's own record has no tier of a post
-	return c.addAuthor(b, r, c.left(&shown))
+	return c.addAuthor(b, r, ingest.TierSearch)
 }
 
 // addAuthor stores the author's snapshot that came with a record. A record that
@@ -115,7 +112,9 @@ func (c *composer) addAuthor(b *batch, r *ingest.Record, tier ingest.Tier) error
 		return nil
 	}
 	c.recent.Add(id, hash)
-	b.authors.add(r, consent, blob)
+	author := *r
+	author.Object, author.Tier = r.Actor, consent // what became of the post does not matter
+	b.authors.add(r, c.left(&author), blob)
 	return nil
 }
 

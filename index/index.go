@@ -43,10 +43,11 @@ type Index struct {
 type tuning struct {
 	rows        int           // in a batch at most
 	linger      time.Duration // how long a batch that is not full waits for more
+	idle        time.Duration // how long the position may stay behind records that are not stored
 	rollupPause time.Duration // between two passes over the touched hours
 }
 
-var defaultTuning = tuning{rows: 8192, linger: 120 * time.Millisecond, rollupPause: 30 * time.Second}
+var defaultTuning = tuning{rows: 8192, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second}
 
 const defaultDatabase = "tributary"
 

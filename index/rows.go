@@ -74,10 +74,10 @@ func (p *postRows) add(r *ingest.Record, tier ingest.Tier) error {
 		}
 	}
 	p.id, p.seq = append(p.id, r.ID), append(p.seq, r.Seq)
-	p.deleted, p.tier = append(p.deleted, flag(tier < ingest.TierStats)), append(p.tier, uint8(tier))
+	p.deleted, p.tier = append(p.deleted, asFlag(tier < ingest.TierStats)), append(p.tier, uint8(tier))
 	p.object, p.actor = append(p.object, string(key[:])), append(p.actor, status.AccountID(r.Actor))
 	p.domain, p.language = append(p.domain, r.Domain), append(p.language, row.language)
-	p.local, p.media = append(p.local, flag(row.local)), append(p.media, flag(row.media))
+	p.local, p.media = append(p.local, asFlag(row.local)), append(p.media, asFlag(row.media))
 	p.arrived, p.published = append(p.arrived, r.Time), append(p.published, row.published)
 	p.tags, p.words, p.ngrams = append(p.tags, row.tags), append(p.words, row.words), append(p.ngrams, row.ngrams)
 	p.record = append(p.record, row.record)
@@ -104,7 +104,7 @@ func clampPublished(t, arrived time.Time) time.Time {
 	return t
 }
 
-func flag(b bool) uint8 {
+func asFlag(b bool) uint8 {
 	if b {
 		return 1
 	}
@@ -142,7 +142,7 @@ func (a *authorRows) add(r *ingest.Record, tier ingest.Tier, blob string) {
 
 func (a *authorRows) append(r *ingest.Record, tier ingest.Tier, domain, username, words, blob string) {
 	a.id, a.seq = append(a.id, status.AccountID(r.Actor)), append(a.seq, r.Seq)
-	a.deleted, a.tier = append(a.deleted, flag(tier < ingest.TierLive)), append(a.tier, uint8(tier))
+	a.deleted, a.tier = append(a.deleted, asFlag(tier < ingest.TierLive)), append(a.tier, uint8(tier))
 	a.domain, a.username = append(a.domain, domain), append(a.username, username)
 	a.words, a.author = append(a.words, words), append(a.author, blob)
 }

@@ -64,35 +64,48 @@ func (x *Index) compose(ctx context.Context, out chan<- *batch) error {
 }
 
 // gather waits for the first record, and then for more until the batch is full
-// or has waited long enough.
+// or has waited long enough. When the log brings only what the index does not
+// store, the batch holds no more than the new position.
 func (x *Index) gather(ctx context.Context, reader *ingest.Reader, c *composer) (*batch, error) {
-	b := new(batch)
-	wait, stop := ctx, func() {}
+	b := &batch{position: reader.Position()}
+	wait, stop := context.WithTimeout(ctx, x.tune.idle)
 	defer func() { stop() }()
 	for b.records < x.tune.rows {
 		news, err := reader.Next(wait, min(readAtOnce, x.tune.rows-b.records))
-		if err != nil {
-			if !b.empty() && ctx.Err() == nil && wait.Err() != nil {
-				break
-			}
+		switch {
+		case err == nil:
+		case ctx.Err() != nil || wait.Err() == nil:
 			return nil, err
+		case b.empty() && reader.Position() == b.position:
+			wait, stop = renew(ctx, stop, x.tune.idle)
+			continue
+		default:
+			b.position = reader.Position()
+			return b, nil
+		}
+		if b.empty() {
+			wait, stop = renew(ctx, stop, x.tune.linger)
 		}
 		b.gaps = append(b.gaps, news.Events...)
-		for _, e := range news.Entries {
-			if err := c.add(b, e.Record); err != nil {
-				x.log.Error("record cannot be stored, skipping it", "seq", e.Record.Seq, "err", err)
-				x.metrics.skip()
-			}
-		}
+		x.take(b, c, news.Entries)
 		reader.Release()
-		if wait == ctx && !b.empty() {
-			var cancel context.CancelFunc
-			wait, cancel = context.WithTimeout(ctx, x.tune.linger)
-			stop = cancel
+	}
+	b.position = reader.Position()
+	return b, nil
+}
+
+func renew(ctx context.Context, stop context.CancelFunc, d time.Duration) (context.Context, context.CancelFunc) {
+	stop()
+	return context.WithTimeout(ctx, d)
+}
+
+func (x *Index) take(b *batch, c *composer, entries []*ingest.Entry) {
+	for _, e := range entries {
+		if err := c.add(b, e.Record); err != nil {
+			x.log.Error("record cannot be stored, skipping it", "seq", e.Record.Seq, "err", err)
+			x.metrics.skip()
 		}
 	}
-	b.position = max(b.position, reader.Position())
-	return b, nil
 }
 
 // store stores batches in order, and computes touched hours again in between.
