@@ -107,10 +107,15 @@ func TestChannelMatch(t *testing.T) {
 	for _, c := range records {
 		var in []string
 		for _, s := range []struct{ short, name, tag string }{
-			{"public", "public", ""}, {"public:media", "public:media", ""},
-			{"public:local", "public:local", ""}, {"public:local:media", "public:local:media", ""},
-			{"public:remote", "public:remote", ""}, {"public:remote:media", "public:remote:media", ""},
-			{"cats", "hashtag", "#CÁTS"}, {"dogs", "hashtag", "dogs"}, {"cats:local", "hashtag:local", "cats"},
+			{"public", "public", ""},
+			{"public:media", "public:media", ""},
+			{"public:local", "public:local", ""},
+			{"public:local:media", "public:local:media", ""},
+			{"public:remote", "public:remote", ""},
+			{"public:remote:media", "public:remote:media", ""},
+			{"cats", "hashtag", "#CÁTS"},
+			{"dogs", "hashtag", "dogs"},
+			{"cats:local", "hashtag:local", "cats"},
 		} {
 			ch, f := open(s.name, s.tag, true)
 			if f != nil {

@@ -121,8 +121,10 @@ func TestTiersAndWithdrawals(t *testing.T) {
 	f.Append(post(9, ingest.TierLive))
 
 	const note = " https://a.example/notes/"
-	gone := []string{"delete object" + note + "3", "delete object" + note + "4", "delete object" + note + "1",
-		"withdraw actor " + other.Actor, "withdraw domain c.example"}
+	gone := []string{
+		"delete object" + note + "3", "delete object" + note + "4", "delete object" + note + "1",
+		"withdraw actor " + other.Actor, "withdraw domain c.example",
+	}
 	// The live client may have been slower than a withdrawal: what it sees lies
 	// between the replay and everything.
 	f.connect("?cursor=0").expect("create"+note+"2", "update"+note+"2",

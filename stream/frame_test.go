@@ -28,14 +28,18 @@ func testPost(kind ingest.Kind, tier, before ingest.Tier) *ingest.Record {
 		Kind: kind, Object: "https://a.example/notes/1", ID: 1154, Actor: "https://a.example/users/alice",
 		Domain: "a.example", Tier: tier, PrevTier: before, Seq: 7, Time: testTime,
 		Author: &ap.Author{URI: "https://a.example/users/alice", Username: "alice"},
-		Post: &ap.Post{URI: "https://a.example/notes/1", Visibility: ap.Public, Published: testTime,
-			Content: "<p>hi</p>", Language: "en", Tags: []string{"cats", "日本"}},
+		Post: &ap.Post{
+			URI: "https://a.example/notes/1", Visibility: ap.Public, Published: testTime,
+			Content: "<p>hi</p>", Language: "en", Tags: []string{"cats", "日本"},
+		},
 	}
 }
 
 func withdrawal(scope ingest.Scope, key string, tier ingest.Tier) *ingest.Record {
-	return &ingest.Record{Kind: ingest.KindWithdraw, Scope: scope, Object: key, Tier: tier,
-		PrevTier: ingest.TierSearch, Reason: "the operator's own words", Seq: 9, Time: testTime}
+	return &ingest.Record{
+		Kind: ingest.KindWithdraw, Scope: scope, Object: key, Tier: tier,
+		PrevTier: ingest.TierSearch, Reason: "the operator's own words", Seq: 9, Time: testTime,
+	}
 }
 
 func without(r *ingest.Record, change func(*ingest.Record)) *ingest.Record {
@@ -162,8 +166,10 @@ func FuzzFrame(f *testing.F) {
 	f.Add(uint8(1), uint8(3), uint8(0), uint8(0), "https://a.example/1", "<p>x</p>", true)
 	f.Add(uint8(5), uint8(1), uint8(4), uint8(2), "\xff\"", "\u2028", false)
 	f.Fuzz(func(t *testing.T, kind, tier, before, scope uint8, uri, text string, post bool) {
-		r := &ingest.Record{Kind: ingest.Kind(kind), Tier: ingest.Tier(tier % 5), PrevTier: ingest.Tier(before % 5),
-			Scope: ingest.Scope(scope), Object: uri, Actor: text, Domain: text, Seq: uint64(kind), Time: testTime}
+		r := &ingest.Record{
+			Kind: ingest.Kind(kind), Tier: ingest.Tier(tier % 5), PrevTier: ingest.Tier(before % 5),
+			Scope: ingest.Scope(scope), Object: uri, Actor: text, Domain: text, Seq: uint64(kind), Time: testTime,
+		}
 		if post {
 			r.Post = &ap.Post{URI: uri, Content: text, Language: text, Tags: []string{text, uri}}
 		}

@@ -22,7 +22,8 @@ func TestQuery(t *testing.T) {
 		{in: "cursor=0", want: query{}},
 		{in: "cursor=18446744073709551615&heartbeat=60&access_token=x", want: query{cursor: 1<<64 - 1, heartbeat: time.Minute, token: "x"}},
 		{in: "language=EN&language=pt-BR&tag=%23Caf%C3%A9&domain=A.example:8443", want: query{fromTip: true, filter: filter{
-			languages: []string{"en", "pt-br"}, tags: []string{"cafe"}, domains: []string{"a.example:8443"}}}},
+			languages: []string{"en", "pt-br"}, tags: []string{"cafe"}, domains: []string{"a.example:8443"},
+		}}},
 		{in: "cursor=", message: "not a seq"},
 		{in: "cursor=-1", message: "not a seq"},
 		{in: "cursor=+1", message: "not a seq"},

@@ -32,8 +32,10 @@ func story(rng *rand.Rand, n int) []*ingest.Record {
 	padding := strings.Repeat("x", 700)
 	for len(all) < n {
 		if len(all) == n/2 {
-			all = append(all, &ingest.Record{Kind: ingest.KindWithdraw, Scope: ingest.ScopeDomain, Object: "s0.example",
-				Tier: ingest.TierRelay, PrevTier: ingest.TierSearch, Version: time.Now().UnixMilli()})
+			all = append(all, &ingest.Record{
+				Kind: ingest.KindWithdraw, Scope: ingest.ScopeDomain, Object: "s0.example",
+				Tier: ingest.TierRelay, PrevTier: ingest.TierSearch, Version: time.Now().UnixMilli(),
+			})
 			continue
 		}
 		tier := ingest.Tier(1 + rng.IntN(4))
@@ -343,8 +345,10 @@ func TestLiveReaders(t *testing.T) {
 			}
 		})
 	}
-	end := &ingest.Record{Kind: ingest.KindWithdraw, Scope: ingest.ScopeDomain, Object: "end.example",
-		PrevTier: ingest.TierSearch, Version: time.Now().UnixMilli()}
+	end := &ingest.Record{
+		Kind: ingest.KindWithdraw, Scope: ingest.ScopeDomain, Object: "end.example",
+		PrevTier: ingest.TierSearch, Version: time.Now().UnixMilli(),
+	}
 	seqs := f.appendStory(append(told, end))
 	want := model(told, seqs)
 	done <- seqs[len(seqs)-1]
