@@ -114,6 +114,14 @@ func newDocuments(c Community, cfg Config, key *rsa.PrivateKey, subs *Subscripti
 	if err != nil {
 		return nil, err
 	}
+	avatar, err := newPicture(400, 400)
+	if err != nil {
+		return nil, err
+	}
+	header, err := newPicture(700, 230)
+	if err != nil {
+		return nil, err
+	}
 	none := func() int { return 0 }
 	return map[string]http.Handler{
 		"/{$}":                   home,
@@ -126,6 +134,9 @@ func newDocuments(c Community, cfg Config, key *rsa.PrivateKey, subs *Subscripti
 		"/.well-known/nodeinfo":  links,
 		"/nodeinfo/2.0":          nodeinfo("2.0", cfg, subs.Count),
 		"/nodeinfo/2.1":          nodeinfo("2.1", cfg, subs.Count),
+
+		"/avatars/original/missing.png": avatar,
+		"/headers/original/missing.png": header,
 	}, nil
 }
 
