@@ -59,7 +59,7 @@ func (db *DB) runGroup(tx *sql.Tx, first *call, begun time.Time) (succeeded []*c
 		} else {
 			failed++
 		}
-		if err != nil { // SQLite gave the transaction up by itself: disk full, I/O error, out of memory
+		if err != nil { // SQLite gave the transaction up by itself (disk full, I/O error, out of memory); the connection to PostgreSQL is gone
 			return succeeded, failed, fmt.Errorf("the transaction was lost: %w", err)
 		}
 	}
@@ -93,12 +93,21 @@ func (c *call) take(tx *sql.Tx) (ok bool, err error) {
 	}
 	c.turn <- tx
 	failure := <-c.ran
-	if failure != nil {
-		err := execute(tx, "ROLLBACK TO f; RELEASE f")
-		c.done <- failure
-		return false, err
+	if failure == nil {
+		released := execute(tx, "RELEASE f")
+		if released == nil {
+			return true, nil
+		}
+		if err := execute(tx, "ROLLBACK TO f; RELEASE f"); err != nil {
+			return true, released
+		}
+		// PostgreSQL runs nothing after a statement that failed, RELEASE neither.
+		c.done <- fmt.Errorf("state: a statement failed, and its function went on and returned nil: %w", released)
+		return false, nil
 	}
-	return true, execute(tx, "RELEASE f")
+	err = execute(tx, "ROLLBACK TO f; RELEASE f")
+	c.done <- failure
+	return false, err
 }
 
 // refuse ends a call whose function was not run.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -15,14 +16,20 @@ var (
 	ErrNewer = errors.New("state: database is newer than this program")
 	// ErrLocked says that another process held the database for longer than the busy timeout.
 	ErrLocked = errors.New("state: database is locked by another process")
+	// ErrUncertain says that the connection to PostgreSQL broke during COMMIT: all of the transaction
+	// is there, or nothing of it.
+	ErrUncertain = errors.New("state: connection lost during the commit")
 	// ErrSource says that the data source name is not one that this program can open.
 	ErrSource = errors.New("state: unusable data source name")
 )
 
-// explain adds ErrLocked to what SQLite says when another process holds a lock.
+// explain adds ErrLocked to what a database says when another process holds a lock.
 func explain(err error) error {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "55P03" { // lock_not_available
+		return fmt.Errorf("%w: did another node stop in the middle of a transaction, or is it migrating? %w", ErrLocked, err)
+	}
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
 		return err
 	}
 	switch e.Code() & 0xff { // the low byte is the primary result code

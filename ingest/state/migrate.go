@@ -51,7 +51,7 @@ func readMigrations(dir fs.FS) ([]migration, error) {
 func migrate(ctx context.Context, db *sql.DB, list []migration) (applied []string, err error) {
 	const table = `CREATE TABLE IF NOT EXISTS migrations (
 		version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)`
-	if _, err := db.ExecContext(ctx, table); err != nil {
+	if err := inTransaction(ctx, db, table); err != nil {
 		return nil, fmt.Errorf("state: creating the table of migrations: %w", explain(err))
 	}
 	for {
@@ -64,6 +64,20 @@ func migrate(ctx context.Context, db *sql.DB, list []migration) (applied []strin
 		}
 		applied = append(applied, done)
 	}
+}
+
+// inTransaction runs one statement in a transaction of its own, and so under the writers' lock: of two
+// that create a table at once PostgreSQL fails one, IF NOT EXISTS or not.
+func inTransaction(ctx context.Context, db *sql.DB, statement string) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	if _, err := tx.ExecContext(ctx, statement); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // migrateNext applies the first migration that is missing and returns its name, "" if none is.

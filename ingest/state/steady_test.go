@@ -3,12 +3,13 @@ package state
 import (
 	"database/sql"
 	"fmt"
-	"path/filepath"
 	"testing"
 )
 
-func TestKeptStatements(t *testing.T) {
-	db := openTest(t, filepath.Join(t.TempDir(), "state.db"), numbers)
+func TestKeptStatements(t *testing.T) { both(t, testKeptStatements) }
+
+func testKeptStatements(t *testing.T, dsn string) {
+	db := openTest(t, dsn, numbers)
 	write := func(query string, args ...any) error {
 		return db.Write(t.Context(), func(tx *sql.Tx) error {
 			_, err := tx.Exec(query, args...)

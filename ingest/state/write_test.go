@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -42,12 +41,12 @@ func group(t *testing.T, db *DB, ctx context.Context, functions ...func(*sql.Tx)
 }
 
 func TestAFailureUndoesOnlyItsOwnFunction(t *testing.T) {
-	synctest.Test(t, testAFailureUndoesOnlyItsOwnFunction)
+	bothInBubbles(t, testAFailureUndoesOnlyItsOwnFunction)
 }
 
-func testAFailureUndoesOnlyItsOwnFunction(t *testing.T) {
+func testAFailureUndoesOnlyItsOwnFunction(t *testing.T, dsn string) {
 	ctx := t.Context()
-	db := openTest(t, filepath.Join(t.TempDir(), "state.db"), numbers)
+	db := openTest(t, dsn, numbers)
 	mine := errors.New("mine")
 	results := group(t, db, ctx,
 		insert(ctx, 1),
@@ -71,8 +70,10 @@ func testAFailureUndoesOnlyItsOwnFunction(t *testing.T) {
 	}
 }
 
-func TestAPanicReachesItsCaller(t *testing.T) {
-	db := openTest(t, filepath.Join(t.TempDir(), "state.db"), numbers)
+func TestAPanicReachesItsCaller(t *testing.T) { both(t, testAPanicReachesItsCaller) }
+
+func testAPanicReachesItsCaller(t *testing.T, dsn string) {
+	db := openTest(t, dsn, numbers)
 	defer func() {
 		if recover() != "boom" {
 			t.Error("the panic was swallowed")
@@ -84,9 +85,11 @@ func TestAPanicReachesItsCaller(t *testing.T) {
 	_ = db.Write(t.Context(), func(*sql.Tx) error { panic("boom") })
 }
 
-func TestManyWritersAreAllStored(t *testing.T) {
+func TestManyWritersAreAllStored(t *testing.T) { both(t, testManyWritersAreAllStored) }
+
+func testManyWritersAreAllStored(t *testing.T, dsn string) {
 	const writers, each = 64, 50
-	db := openTest(t, filepath.Join(t.TempDir(), "state.db"), numbers)
+	db := openTest(t, dsn, numbers)
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
@@ -110,8 +113,10 @@ func TestManyWritersAreAllStored(t *testing.T) {
 	}
 }
 
-func TestReadersDoNotWaitForTheWriter(t *testing.T) {
-	db := openTest(t, filepath.Join(t.TempDir(), "state.db"), numbers)
+func TestReadersDoNotWaitForTheWriter(t *testing.T) { both(t, testReadersDoNotWaitForTheWriter) }
+
+func testReadersDoNotWaitForTheWriter(t *testing.T, dsn string) {
+	db := openTest(t, dsn, numbers)
 	err := db.Write(t.Context(), func(tx *sql.Tx) error {
 		if err := insert(t.Context(), 1)(tx); err != nil {
 			return err
@@ -129,8 +134,10 @@ func TestReadersDoNotWaitForTheWriter(t *testing.T) {
 	}
 }
 
-func TestAnOpenReaderKeepsItsSnapshot(t *testing.T) {
-	db := openTest(t, filepath.Join(t.TempDir(), "state.db"), numbers)
+func TestAnOpenReaderKeepsItsSnapshot(t *testing.T) { both(t, testAnOpenReaderKeepsItsSnapshot) }
+
+func testAnOpenReaderKeepsItsSnapshot(t *testing.T, dsn string) {
+	db := openTest(t, dsn, numbers)
 	tx, err := db.Read().BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -151,8 +158,10 @@ func TestAnOpenReaderKeepsItsSnapshot(t *testing.T) {
 	}
 }
 
-func TestContexts(t *testing.T) {
-	db := openTest(t, filepath.Join(t.TempDir(), "state.db"), numbers)
+func TestContexts(t *testing.T) { both(t, testContexts) }
+
+func testContexts(t *testing.T, dsn string) {
+	db := openTest(t, dsn, numbers)
 	ended, end := context.WithCancel(t.Context())
 	end()
 	if err := db.Write(ended, insert(t.Context(), 1)); !errors.Is(err, context.Canceled) {
@@ -193,12 +202,12 @@ func TestContexts(t *testing.T) {
 // the statement's context ends. This
 // fails without steady.
 func TestAnInterruptedStatementDoesNotUndoTheOthers(t *testing.T) {
-	synctest.Test(t, testAnInterruptedStatementDoesNotUndoTheOthers)
+	bothInBubbles(t, testAnInterruptedStatementDoesNotUndoTheOthers)
 }
 
-func testAnInterruptedStatementDoesNotUndoTheOthers(t *testing.T) {
+func testAnInterruptedStatementDoesNotUndoTheOthers(t *testing.T, dsn string) {
 	ctx := t.Context()
-	db := openTest(t, filepath.Join(t.TempDir(), "state.db"), numbers)
+	db := openTest(t, dsn, numbers)
 	long := func(tx *sql.Tx) error {
 		ending, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -226,12 +235,12 @@ func testAnInterruptedStatementDoesNotUndoTheOthers(t *testing.T) {
 }
 
 func TestAFailedCommitIsToldToEveryCaller(t *testing.T) {
-	synctest.Test(t, testAFailedCommitIsToldToEveryCaller)
+	bothInBubbles(t, testAFailedCommitIsToldToEveryCaller)
 }
 
-func testAFailedCommitIsToldToEveryCaller(t *testing.T) {
+func testAFailedCommitIsToldToEveryCaller(t *testing.T, dsn string) {
 	ctx := t.Context()
-	db := openTest(t, filepath.Join(t.TempDir(), "state.db"), numbers,
+	db := openTest(t, dsn, numbers,
 		`CREATE TABLE children (n BIGINT NOT NULL REFERENCES numbers (n) DEFERRABLE INITIALLY DEFERRED);`)
 	results := group(t, db, ctx,
 		insert(ctx, 1),
@@ -253,12 +262,12 @@ func testAFailedCommitIsToldToEveryCaller(t *testing.T) {
 
 // A function that ends the transaction behind our back, as SQLite itself does when the disk is full.
 func TestALostTransactionIsToldToEveryCaller(t *testing.T) {
-	synctest.Test(t, testALostTransactionIsToldToEveryCaller)
+	bothInBubbles(t, testALostTransactionIsToldToEveryCaller)
 }
 
-func testALostTransactionIsToldToEveryCaller(t *testing.T) {
+func testALostTransactionIsToldToEveryCaller(t *testing.T, dsn string) {
 	ctx := t.Context()
-	db := openTest(t, filepath.Join(t.TempDir(), "state.db"), numbers)
+	db := openTest(t, dsn, numbers)
 	results := group(t, db, ctx, func(tx *sql.Tx) error { _, err := tx.Exec(`ROLLBACK`); return err })
 	if results[0] == nil {
 		t.Error("a lost transaction was acknowledged")
@@ -268,8 +277,10 @@ func testALostTransactionIsToldToEveryCaller(t *testing.T) {
 	}
 }
 
-func TestClose(t *testing.T) {
-	db := openTest(t, filepath.Join(t.TempDir(), "state.db"), numbers)
+func TestClose(t *testing.T) { both(t, testClose) }
+
+func testClose(t *testing.T, dsn string) {
+	db := openTest(t, dsn, numbers)
 	started, release := make(chan struct{}), make(chan struct{})
 	running, closed := make(chan error, 1), make(chan error, 1)
 	go func() {

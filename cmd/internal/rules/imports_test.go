@@ -44,9 +44,10 @@ var testOnly = map[string]struct {
 	by     []string
 	reason string
 }{
-	module + "/ingest/ingesttest": {[]string{"ingest/ingesttest"}, "it is a log for tests"},
-	module + "/relay/simulator":   {[]string{"relay/simulator", "cmd/load"}, "the product must not come with a fake fediverse"},
-	"testing":                     {[]string{"ingest/ingesttest", "relay/simulator"}, "it adds its flags to the program"},
+	module + "/ingest/ingesttest":      {[]string{"ingest/ingesttest"}, "it is a log for tests"},
+	module + "/ingest/state/statetest": {[]string{"ingest/state/statetest", "ingest/ingesttest", "cmd/internal/withpostgres"}, "it is a database for tests"},
+	module + "/relay/simulator":        {[]string{"relay/simulator", "cmd/load"}, "the product must not come with a fake fediverse"},
+	"testing":                          {[]string{"ingest/ingesttest", "ingest/state/statetest", "relay/simulator"}, "it adds its flags to the program"},
 }
 
 // What has one place in the product, or none.
@@ -56,6 +57,7 @@ var confined = []struct {
 	reason string
 }{
 	{"modernc.org/sqlite", []string{"ingest/state"}, "the others write SQL that PostgreSQL understands too"},
+	{"github.com/jackc/pgx/v5", []string{"ingest/state"}, "the others write SQL that SQLite understands too"},
 	{"github.com/twmb/franz-go", []string{"ingest/broker", "ingest/ingesttest"}, "it is the embedded broker; the product speaks to any Kafka with kafka-go"},
 	{"github.com/segmentio/kafka-go", []string{"ingest", "cmd/internal/daemon"}, "the log is read and written in one place"},
 	{"github.com/go-fed/httpsig", []string{"ingest/signature", "relay/simulator"}, "it must never see a stranger's request: see the package doc of ingest/signature"},
