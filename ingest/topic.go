@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -102,10 +103,13 @@ func (t *topic) find(ctx context.Context) (bool, error) {
 // lasting reports whether an error stays until a person does something.
 func lasting(err error) bool {
 	var certificate *tls.CertificateVerificationError
+	var op *net.OpError
 	var code kafka.Error
 	switch {
 	case errors.Is(err, ErrPartitions), errors.As(err, &certificate):
 		return true
+	case errors.As(err, &op):
+		return op.Op == "remote error" // crypto/tls: the server refused our certificate, or that there is none
 	case errors.As(err, &code):
 		return !code.Temporary() && code != kafka.BrokerNotAvailable && code != kafka.UnknownTopicOrPartition && code != kafka.Unknown
 	}

@@ -45,7 +45,7 @@ type TLS struct {
 
 // SASL is how to sign in to a Kafka.
 type SASL struct {
-	Mechanism string `yaml:"mechanism" oneof:",plain" doc:"plain, or empty: do not sign in. plain sends the password as it is: use it with TLS."`
+	Mechanism string `yaml:"mechanism" oneof:",plain,scram-sha-256,scram-sha-512" doc:"plain, scram-sha-256 or scram-sha-512, or empty: do not sign in. plain sends the password as it is: use it with TLS."`
 	Username  string `yaml:"username" doc:"Name to sign in with."`
 	Password  string `yaml:"password" secret:"true" doc:"Password to sign in with. Better in TRIBUTARY_KAFKA_SASL_PASSWORD than in this file."`
 }

@@ -10,7 +10,7 @@
 //	daemon.go     Build, Run
 //	part.go       what is started and ended together
 //	datadir.go    the data directory and its lock
-//	broker.go     the embedded broker as a child, or a Kafka by address
+//	broker.go     the embedded broker as a child;  kafka.go  a Kafka by address
 //	ingest.go     state database, keys, egress, log, admission
 //	relay.go      actor, inbox, deliveries, admin socket
 //	stream.go     live streams and their tokens
