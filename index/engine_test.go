@@ -1,17 +1,109 @@
 package index
 
 import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"tributary/index/engine"
+	"tributary/ingest/child"
 )
 
-func engineChild() {}
+// engineChild turns this process into the engine's, if it was started as that:
+// engine.Start starts our own binary, which in a test is the test's.
+func engineChild() {
+	if len(os.Args) < 2 || os.Args[1] != "engine" {
+		return
+	}
+	o := engine.Options{Log: child.Logger(slog.LevelWarn)}
+	f := flag.NewFlagSet("engine", flag.ExitOnError)
+	f.StringVar(&o.Dir, "dir", "", "")
+	f.StringVar(&o.Socket, "socket", "", "")
+	f.StringVar(&o.Library, "library", "", "")
+	f.StringVar(&o.Binary, "binary", "", "")
+	f.StringVar(&o.Readable, "readable", "", "")
+	f.Int64Var(&o.Memory, "memory", 0, "")
+	f.IntVar(&o.Merges, "merges", 0, "")
+	f.IntVar(&o.Sessions, "sessions", 0, "")
+	f.DurationVar(&o.LockWait, "lock-wait", 0, "")
+	_ = f.Parse(os.Args[2:]) // exits
+	ctx, stop := child.Context(context.Background())
+	defer stop()
+	err := engine.Run(ctx, o)
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
 
-func stopEngine() {}
+// running is the engine that all tests of this process share.
+var running struct {
+	once    sync.Once
+	dir     string
+	process *child.Process
+	missing string // why there is none
+	err     error
+}
 
 func engineOptions(t testing.TB) *clickhouse.Options {
 	t.Helper()
-	t.Skip("no engine: set " + serverEnv)
-	return nil
+	running.once.Do(startEngine)
+	switch {
+	case running.missing != "":
+		t.Skipf("%s; or set %s to a server's host:port", running.missing, serverEnv)
+	case running.err != nil:
+		t.Fatal(running.err)
+	}
+	return &clickhouse.Options{
+		Protocol: clickhouse.HTTP, Addr: []string{engine.Addr}, DialContext: engine.Dial(engineSocket()),
+	}
+}
+
+func engineSocket() string { return filepath.Join(running.dir, "engine.sock") }
+
+func startEngine() {
+	libraries, err := filepath.Glob("engine/node_modules/@chdb/*/libchdb.so")
+	if err != nil || len(libraries) == 0 {
+		running.missing = "the engine's library is not installed: run `make engine-lib`"
+		return
+	}
+	if running.dir, running.err = os.MkdirTemp("", "tributary-index-test"); running.err != nil {
+		return
+	}
+	binary := filepath.Join(running.dir, "tributary-engine")
+	if out, err := exec.Command("go", "build", "-o", binary, "tributary/cmd/tributary-engine").CombinedOutput(); err != nil {
+		running.err = fmt.Errorf("build the engine: %w\n%s", err, out)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	library, err := filepath.Abs(libraries[0])
+	if err != nil {
+		running.err = err
+		return
+	}
+	running.process, running.err = engine.Start(context.Background(), engine.Options{
+		Dir: filepath.Join(running.dir, "data"), Socket: engineSocket(), Library: library, Binary: binary, Log: slog.Default(),
+	}, nil)
+	if running.err == nil {
+		running.err = running.process.Ready(ctx)
+	}
+}
+
+func stopEngine() {
+	if running.process != nil {
+		if err := running.process.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	if running.dir != "" {
+		_ = os.RemoveAll(running.dir)
+	}
 }

@@ -18,7 +18,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("index.seed", 0, "seed of the property test; 0: by the clock")
-	stepsFlag = flag.Int("index.steps", 120, "records of the property test")
+	stepsFlag = flag.Int("index.steps", 60, "records of the property test")
 )
 
 // TestModel: whatever is created, edited, deleted, withdrawn, repeated, replayed

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
-	"tributary/ingest"
 )
 
 // rollupKept is how long hours are kept: the seven days of a tag's history.
@@ -99,15 +97,24 @@ func (x *Index) recomputeSome(ctx context.Context) (more bool) {
 func (x *Index) recompute(ctx context.Context, hour time.Time) error {
 	lo, hi := number(firstID(hour)), number(firstID(hour.Add(time.Hour)))
 	partition := strconv.FormatInt(hour.Unix(), 10)
-	for _, s := range []string{
-		`TRUNCATE TABLE tag_hours_again`,
-		`INSERT INTO tag_hours_again SELECT toDateTime(` + partition + `, 'UTC') AS hour, arrayJoin(tags) AS tag, uniqState(id), uniqState(actor)
-FROM posts FINAL WHERE id >= ` + lo + ` AND id < ` + hi + ` AND tier >= ` + tierLiteral(ingest.TierStats) + ` GROUP BY hour, tag`,
-		`ALTER TABLE tag_hours REPLACE PARTITION ` + partition + ` FROM tag_hours_again`,
-	} {
-		if err := x.exec(ctx, "recompute hour", s); err != nil {
-			return err
-		}
+	again := `INSERT INTO tag_hours_again SELECT toDateTime(` + partition + `, 'UTC') AS hour, arrayJoin(tags) AS tag, uniqState(id), uniqState(actor)
+FROM posts FINAL WHERE id >= ` + lo + ` AND id < ` + hi + ` AND tier >= ` + stats + ` GROUP BY hour, tag`
+	if err := x.exec(ctx, "recompute hour", `TRUNCATE TABLE tag_hours_again`); err != nil {
+		return err
+	}
+	if err := x.exec(ctx, "recompute hour", again); err != nil {
+		return err
+	}
+	var left uint64
+	if err := x.conn.QueryRow(ctx, `SELECT count() FROM tag_hours_again`).Scan(&left); err != nil {
+		return fmt.Errorf("index: recompute hour: %w", err)
+	}
+	replace := `ALTER TABLE tag_hours REPLACE PARTITION ` + partition + ` FROM tag_hours_again`
+	if left == 0 { // which the server refuses to put in place of something
+		replace = `ALTER TABLE tag_hours DROP PARTITION ` + partition
+	}
+	if err := x.exec(ctx, "recompute hour", replace); err != nil {
+		return err
 	}
 	if err := x.saveHours(ctx, []time.Time{hour}, 0); err != nil {
 		return err
