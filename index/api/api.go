@@ -133,7 +133,9 @@ var routes = []route{
 // answers: preflights of web pages, and 404.
 func (a *API) Routes(mux *http.ServeMux) {
 	for _, rt := range routes {
-		mux.Handle("GET "+rt.path, a.serve(rt))
+		handler := a.serve(rt)
+		mux.Handle("GET "+rt.path, handler)
+		mux.Handle("GET "+rt.path+"/{$}", handler) // as Rails; Mastodon.py asks for /api/v1/instance/ at its start
 	}
 	mux.Handle("/api/", a.serve(route{name: "other", handle: (*API).other}))
 }

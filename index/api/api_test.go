@@ -363,6 +363,20 @@ func TestMetrics(t *testing.T) {
 }
 
 // Other packages have paths below /api too, whatever their methods.
+// Mastodon.py ends each path of an instance with a slash, which Rails ignores.
+func TestLastSlash(t *testing.T) {
+	h := mount(t, newFake(3))
+	for _, target := range []string{"/api/v1/instance", "/api/v2/instance", "/api/v1/timelines/public", "/api/v1/timelines/tag/cats"} {
+		with, without := get(h, target+"/"), get(h, target)
+		if with.Code != http.StatusOK || with.Body.String() != without.Body.String() {
+			t.Errorf("%s/ is answered %d %s, want %s", target, with.Code, with.Body, without.Body)
+		}
+	}
+	if got := get(h, "/api/v1/instance/else"); got.Code != http.StatusNotFound {
+		t.Errorf("what is below a path is answered %d", got.Code)
+	}
+}
+
 func TestRoutesLeaveRoomForOthers(t *testing.T) {
 	mux := http.NewServeMux()
 	for _, pattern := range []string{"GET /api/v1/firehose", "/api/v1/streaming", "/api/v1/streaming/", "GET /api/v1/streaming/health", "POST /api/v1/apps"} {
