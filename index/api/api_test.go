@@ -362,7 +362,6 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// Other packages have paths below /api too, whatever their methods.
 // Mastodon.py ends each path of an instance with a slash, which Rails ignores.
 func TestLastSlash(t *testing.T) {
 	h := mount(t, newFake(3))
@@ -377,6 +376,7 @@ func TestLastSlash(t *testing.T) {
 	}
 }
 
+// Other packages have paths below /api too, whatever their methods.
 func TestRoutesLeaveRoomForOthers(t *testing.T) {
 	mux := http.NewServeMux()
 	for _, pattern := range []string{"GET /api/v1/firehose", "/api/v1/streaming", "/api/v1/streaming/", "GET /api/v1/streaming/health", "POST /api/v1/apps"} {
