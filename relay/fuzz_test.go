@@ -15,6 +15,7 @@ import (
 	"tributary/ingest"
 	"tributary/ingest/ap"
 	"tributary/ingest/state"
+	"tributary/ingest/state/statetest"
 )
 
 // FuzzProcess: whatever an authenticated server sends is taken or refused with
@@ -35,7 +36,7 @@ func FuzzProcess(f *testing.F) {
 	} {
 		f.Add([]byte(doc))
 	}
-	db, err := state.Open(f.Context(), "sqlite:"+filepath.Join(f.TempDir(), "state.db"), slog.New(slog.DiscardHandler))
+	db, err := state.Open(f.Context(), statetest.Source(f, filepath.Join(f.TempDir(), "state.db")), slog.New(slog.DiscardHandler))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -17,13 +17,14 @@ import (
 	"tributary/ingest/remote"
 	"tributary/ingest/signature"
 	"tributary/ingest/state"
+	"tributary/ingest/state/statetest"
 )
 
 // BenchmarkInbox bounds what the inbox itself costs for an accepted Create of
 // 3 KB: everything but HTTP's own reading, the key's fetch and admission. Each
 // request has its own signature, so the replay table is asked each time.
 func BenchmarkInbox(b *testing.B) {
-	db, err := state.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "state.db"), slog.New(slog.DiscardHandler))
+	db, err := state.Open(b.Context(), statetest.Source(b, filepath.Join(b.TempDir(), "state.db")), slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

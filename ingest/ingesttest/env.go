@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	"tributary/ingest/ap"
 	"tributary/ingest/remote"
 	"tributary/ingest/state"
+	"tributary/ingest/state/statetest"
 )
 
 // Env is a running log.
@@ -42,7 +42,7 @@ func New(t testing.TB) *Env { return NewOn(t, NewBroker(t, ""), t.TempDir()) }
 // NewOn starts a log over a broker, with its state database in dir.
 func NewOn(t testing.TB, b *Broker, dir string) *Env {
 	t.Helper()
-	e := &Env{t: t, Broker: b, dsn: "sqlite:" + filepath.Join(dir, "state.db"), Origin: NewOrigin()}
+	e := &Env{t: t, Broker: b, dsn: statetest.Source(t, filepath.Join(dir, "state.db")), Origin: NewOrigin()}
 	e.Start()
 	t.Cleanup(e.Stop)
 	return e
@@ -228,14 +228,6 @@ func (o *Origin) missing(uri string) error {
 func CopyState(t testing.TB, dir string) string {
 	t.Helper()
 	to := t.TempDir()
-	for _, name := range []string{"state.db", "state.db-wal"} {
-		b, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil && !os.IsNotExist(err) {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(to, name), b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	statetest.Copy(t, filepath.Join(dir, "state.db"), filepath.Join(to, "state.db"))
 	return to
 }

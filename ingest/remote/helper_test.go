@@ -19,6 +19,7 @@ import (
 
 	"tributary/ingest/signature"
 	"tributary/ingest/state"
+	"tributary/ingest/state/statetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -161,7 +162,7 @@ func devClient(t testing.TB) *testClient { return newTestClient(t, devConfig(), 
 
 func openDB(t testing.TB) *state.DB {
 	t.Helper()
-	db, err := state.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "state.db"), testLog(t))
+	db, err := state.Open(t.Context(), statetest.Source(t, filepath.Join(t.TempDir(), "state.db")), testLog(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"tributary/ingest"
 	"tributary/ingest/signature"
 	"tributary/ingest/state"
+	"tributary/ingest/state/statetest"
 )
 
 // startSink starts servers in another process and returns their hosts.
@@ -84,7 +85,7 @@ func benchmarkDelivery(b *testing.B, signer Signer) {
 	for _, host := range startSink(b) {
 		inboxes = append(inboxes, "http://"+host+"/inbox")
 	}
-	db, err := state.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "state.db"), quiet())
+	db, err := state.Open(b.Context(), statetest.Source(b, filepath.Join(b.TempDir(), "state.db")), quiet())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 
 	"tributary/ingest"
 	"tributary/ingest/state"
+	"tributary/ingest/state/statetest"
 )
 
 // fakeLog is a log in memory, read as ingest.Tail is.
@@ -322,7 +323,7 @@ func bubble(t *testing.T, inboxes []string, f func(*testing.T, *rig)) {
 
 func (r *rig) open() {
 	r.t.Helper()
-	db, err := state.Open(context.Background(), "sqlite:"+filepath.Join(r.dir, "state.db"), quiet())
+	db, err := state.Open(context.Background(), statetest.Source(r.t, filepath.Join(r.dir, "state.db")), quiet())
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -80,12 +80,11 @@ func Copy(t testing.TB, from, to string) {
 		return
 	}
 	Schema(t, base, to)
-	run(t, base, `DO $$ DECLARE name TEXT; BEGIN
-		SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+	run(t, base, `BEGIN ISOLATION LEVEL REPEATABLE READ; DO $$ DECLARE name TEXT; BEGIN
 		FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = '`+schemaOf(from)+`' LOOP
 			EXECUTE format('CREATE TABLE `+schemaOf(to)+`.%I (LIKE `+schemaOf(from)+`.%I INCLUDING ALL)', name, name);
 			EXECUTE format('INSERT INTO `+schemaOf(to)+`.%I SELECT * FROM `+schemaOf(from)+`.%I', name, name);
-		END LOOP; END $$`)
+		END LOOP; END $$; COMMIT`)
 }
 
 func copyFiles(t testing.TB, from, to string) {
