@@ -16,46 +16,62 @@ PKG ?= ./...
 KAFKA_PKG ?= ./ingest ./stream ./relay ./relay/delivery ./cmd/internal/daemon
 # Time for each fuzz target.
 FUZZTIME ?= 30s
+# Stands for the library of the embedded index.
+ENGINE_LIB = index/engine/node_modules/.installed
 # Where `make run` keeps its data.
 DATA ?= data
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-kafka race fuzz bench lint e2e clean need-go need-npm need-java
+.PHONY: help build engine-lib run test test-kafka race fuzz bench lint e2e clean need-go need-npm need-java
 
 help: ## Show this list
 	@echo "Tributary: a relay and timeline aggregator for the fediverse. Needs Go 1.26; make e2e also npm."
 	@echo
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-build: need-go ## Build bin/tributary, one static program
+build: need-go ## Build bin/tributary, one static program, and bin/tributary-engine for the index
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/tributary ./cmd/tributary
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/tributary-engine ./cmd/tributary-engine
 
-run: build ## Run it on this machine, for development; data in ./data
+engine-lib: $(ENGINE_LIB) ## Install the library of the embedded index (npm, 570 MB)
+
+# Without npm everything but the index works. The lock file holds the platform that this was tested on.
+$(ENGINE_LIB): index/engine/package-lock.json
+	@command -v npm >/dev/null || { echo "npm (with Node.js) is needed for the index, and is not here: going on without it. https://nodejs.org/" >&2; exit 0; }; \
+	case "$$(go env GOOS)-$$(go env GOARCH)" in \
+	linux-amd64) npm ci --prefix index/engine --no-audit --no-fund --loglevel=error;; \
+	linux-arm64) npm install --no-save --prefix index/engine --no-audit --no-fund @chdb/lib-linux-arm64-gnu@26.7.3-stable.1;; \
+	darwin-arm64) npm install --no-save --prefix index/engine --no-audit --no-fund @chdb/lib-darwin-arm64@26.7.3-stable.1;; \
+	darwin-amd64) npm install --no-save --prefix index/engine --no-audit --no-fund @chdb/lib-darwin-x64@26.7.3-stable.1;; \
+	*) echo "the index's library does not exist for this platform: going on without it" >&2; exit 0;; \
+	esac && touch $@
+
+run: build engine-lib ## Run it on this machine, for development; data in ./data
 	bin/tributary serve --dev --data $(DATA)
 
-test: need-go ## Run the tests that take minutes at most
+test: need-go engine-lib ## Run the tests that take minutes at most
 	go test -timeout 5m $(PKG)
 
 test-kafka: need-go need-java ## Run the log's tests against an Apache Kafka 4
 	go run ./ingest/ingesttest/kafka go test -count=1 -timeout 5m $(KAFKA_PKG)
 
-race: need-go ## Run the same tests with the race detector
+race: need-go engine-lib ## Run the same tests with the race detector
 	go test -race -timeout 15m $(PKG)
 
 fuzz: need-go ## Run every fuzz target for FUZZTIME (30s) each
 	@.ci/fuzz $(FUZZTIME) $(PKG)
 
-bench: need-go ## Run the benchmarks
+bench: need-go engine-lib ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem -timeout 30m $(PKG)
 
 lint: need-go ## Check format, vet, staticcheck, known vulnerabilities
 	@.ci/lint "$(GOFUMPT)" "$(STATICCHECK)" "$(GOVULNCHECK)"
 
-e2e: need-go need-npm ## Run the program between other servers: Fedify from npm, and a simulator
+e2e: need-go need-npm engine-lib ## Run the program between other servers: Fedify from npm, and a simulator
 	go test -tags e2e -count=1 -timeout 20m ./cmd/internal/e2e
 
 clean: ## Remove what was built and fetched; data stays
-	rm -rf bin cmd/internal/e2e/fedify/node_modules
+	rm -rf bin cmd/internal/e2e/fedify/node_modules index/engine/node_modules
 
 need-go:
 	@command -v go >/dev/null || { echo "Go 1.26 or newer is needed: https://go.dev/dl/" >&2; exit 1; }

@@ -17,6 +17,7 @@
 //	service.go      Service: tokens, subscribers, blocks
 //	stats.go        figures about the log and the lanes
 //	handler.go      HTTP and JSON
+//	query.go        SQL over the index
 //	client.go       Client
 //	socket.go       Listen and dialling, also under long paths
 //	errors.go       sentinels

@@ -42,6 +42,7 @@ func (s *Service) Handler() http.Handler {
 		return struct{}{}, s.RemoveBlock(ctx, r.FormValue("key"))
 	}))
 	mux.HandleFunc("GET /v1/stats", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.Stats(ctx) }))
+	mux.HandleFunc("POST /v1/query", s.serveQuery)
 	return mux
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -18,10 +19,11 @@ type Deps struct {
 	Relay       *relay.Relay
 	Tokens      *token.Store
 	DB          *state.DB
-	Tip         func() uint64                                    // seq of the newest record
-	LogStart    func() uint64                                    // seq of the oldest one
-	StateCursor func() uint64                                    // seq up to which the state database stands for the log
-	Lanes       func(context.Context) ([]delivery.Status, error) // of delivery.Engine
+	Tip         func() uint64                                                    // seq of the newest record
+	LogStart    func() uint64                                                    // seq of the oldest one
+	StateCursor func() uint64                                                    // seq up to which the state database stands for the log
+	Lanes       func(context.Context) ([]delivery.Status, error)                 // of delivery.Engine
+	Query       func(ctx context.Context, sql, format string, w io.Writer) error // of index.Index; nil: there is no index
 	Log         *slog.Logger
 }
 

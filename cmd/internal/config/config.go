@@ -17,12 +17,13 @@ type Config struct {
 	Contact     string         `yaml:"contact" doc:"How other admins reach the operator: an e-mail address or a URL. Public. Empty: none is shown."`
 	Proxies     []netip.Prefix `yaml:"trusted_proxies" doc:"Addresses or networks (CIDR) of reverse proxies whose X-Forwarded-For is believed. Empty: nobody's."`
 
-	Kafka    Kafka    `yaml:"kafka" doc:"The log that all posts go through."`
-	Database Database `yaml:"database" doc:"The state database: subscribers, keys, tokens, positions."`
-	Relay    Relay    `yaml:"relay" doc:"Who may subscribe."`
-	Delivery Delivery `yaml:"delivery" doc:"Sending posts to the servers that subscribed."`
-	Stream   Stream   `yaml:"stream" doc:"Live streams."`
-	Log      Log      `yaml:"log" doc:"The program's own messages, on standard error."`
+	Kafka      Kafka      `yaml:"kafka" doc:"The log that all posts go through."`
+	ClickHouse ClickHouse `yaml:"clickhouse" doc:"The index: timelines, search, trends, SQL."`
+	Database   Database   `yaml:"database" doc:"The state database: subscribers, keys, tokens, positions."`
+	Relay      Relay      `yaml:"relay" doc:"Who may subscribe."`
+	Delivery   Delivery   `yaml:"delivery" doc:"Sending posts to the servers that subscribed."`
+	Stream     Stream     `yaml:"stream" doc:"Live streams."`
+	Log        Log        `yaml:"log" doc:"The program's own messages, on standard error."`
 }
 
 // Kafka says where the log is.
@@ -49,6 +50,18 @@ type SASL struct {
 	Username  string `yaml:"username" doc:"Name to sign in with."`
 	Password  string `yaml:"password" secret:"true" doc:"Password to sign in with. Better in TRIBUTARY_KAFKA_SASL_PASSWORD than in this file."`
 }
+
+// ClickHouse says where the index is.
+type ClickHouse struct {
+	URL    string `yaml:"url" default:"embedded" secret:"url" doc:"embedded: an engine started by this program, in the data folder; without its library the relay and the streams run alone. off: no index. Otherwise a ClickHouse, http://user:password@host:8123/database, https://, or clickhouse:// for its native protocol."`
+	Memory Bytes  `yaml:"memory" default:"0" doc:"Memory that the embedded engine may allocate, beyond some 200 MiB of its own. 0: 700 MB. Units KiB, MiB, GiB."`
+}
+
+// Embedded says that the index is the program's own engine.
+func (c ClickHouse) Embedded() bool { return c.URL == embedded }
+
+// Off says that there is no index.
+func (c ClickHouse) Off() bool { return c.URL == "off" }
 
 // Database says where the state database is.
 type Database struct {

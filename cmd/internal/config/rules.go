@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,11 +26,24 @@ func (l *loader) rules() {
 		l.dev()
 	}
 	l.kafka()
+	l.check("clickhouse.url", checkClickHouse(c.ClickHouse))
 	if c.Database.URL == "" {
 		c.Database.URL = "sqlite:" + filepath.Join(c.Data, "state.db")
 	} else if !strings.HasPrefix(c.Database.URL, "sqlite:") {
 		l.check("database.url", errors.New("only sqlite:PATH is known"))
 	}
+}
+
+// checkClickHouse wants a word or a URL of a scheme that the driver speaks.
+func checkClickHouse(c ClickHouse) error {
+	if c.Embedded() || c.Off() {
+		return nil
+	}
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "clickhouse"}, u.Scheme) {
+		return errors.New("must be embedded, off, or a URL such as http://user:password@host:8123/tributary")
+	}
+	return nil
 }
 
 // check notes a fault if there is one.

@@ -32,7 +32,7 @@ func (d *Daemon) openKafka(ctx context.Context) (ingest.Kafka, error) {
 			"broker", "--dir", d.data.join("log"), "--socket", socket,
 			"--retention-age", k.RetentionAge.String(), "--retention-bytes", strconv.FormatInt(int64(k.RetentionBytes), 10),
 		},
-		Log: d.log, Metrics: child.NewMetrics(d.registry),
+		Log: d.log, Metrics: d.children,
 	})
 	if err != nil {
 		return ingest.Kafka{}, err

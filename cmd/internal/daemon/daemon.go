@@ -8,12 +8,15 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"tributary/cmd/internal/config"
+	"tributary/index"
 	"tributary/ingest"
+	"tributary/ingest/child"
 	"tributary/ingest/remote"
 	"tributary/ingest/signature"
 	"tributary/ingest/state"
@@ -49,6 +52,9 @@ type Daemon struct {
 	relay     *relay.Relay
 	engine    *delivery.Engine
 	stream    *stream.Server
+	index     atomic.Pointer[index.Index] // nil until it is there
+	api       current
+	children  *child.Metrics
 }
 
 type closer struct {
@@ -63,6 +69,7 @@ func (d *Daemon) onClose(name string, f func() error) {
 // Build opens everything. After an error nothing is left open.
 func Build(ctx context.Context, cfg config.Config, version string, log *slog.Logger) (*Daemon, error) {
 	d := &Daemon{cfg: cfg, version: version, log: log, registry: prometheus.NewRegistry(), parts: parts{log: log}}
+	d.children = child.NewMetrics(d.registry)
 	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(err, d.close())
@@ -81,7 +88,7 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 		return fmt.Errorf("url: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		d.listen, d.openState, d.openEgress, d.openLog, d.openRelay,
+		d.listen, d.openState, d.openEgress, d.openLog, d.openRelay, d.openIndex,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -13,6 +13,7 @@
 //	broker.go     the embedded broker as a child;  kafka.go  a Kafka by address
 //	ingest.go     state database, keys, egress, log, admission
 //	relay.go      actor, inbox, deliveries, admin socket
+//	index.go      the embedded engine, the index and its API
 //	stream.go     live streams and their tokens
 //	listen.go     the public listener;  debug.go  the second one;  unused.go  connections that ends do not wait for
 package daemon

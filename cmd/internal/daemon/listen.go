@@ -41,6 +41,7 @@ func (d *Daemon) servePublic() error {
 	mux.Handle("GET /api/v1/firehose", d.stream.Firehose())
 	mux.Handle("/api/v1/streaming", d.stream.Streaming())
 	mux.Handle("/api/v1/streaming/", d.stream.Streaming())
+	mux.Handle("/api/", &d.api)
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
 		ErrorLog: quietLog(d.log),

@@ -31,8 +31,8 @@ func (d *Daemon) openStream() error {
 	return nil
 }
 
-// authenticate accepts a token with the scope read.
+// authenticate accepts a token with the scope read, or the part of it that Mastodon asks for statuses.
 func (d *Daemon) authenticate(ctx context.Context, secret string) error {
-	_, err := d.tokens.Verify(ctx, secret, "read")
+	_, err := d.tokens.Verify(ctx, secret, "read:statuses")
 	return err
 }

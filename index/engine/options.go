@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+)
+
+// Options say where the engine lives and what it may take.
+type Options struct {
+	// Dir holds the data, the configuration and the lock; made with mode 0700 if it is not there. Required.
+	Dir string
+	// Socket is the path of the unix socket, of any length, mode 0600. Its folder must be closed to others.
+	// Required.
+	Socket string
+	// Library is the path of libchdb.so. Empty: it is looked for, see Find.
+	Library string
+	// Binary is the path of tributary-engine. Empty: beside our own binary.
+	Binary string
+	// Memory bounds what ClickHouse allocates, in bytes: beyond it statements fail and merges wait. The process takes
+	// some 200 MB more, most of it pages of the library's file that the system can drop. Default 700 MB, at least 200 MB.
+	Memory int64
+	// Merges is how many threads merge parts in the background. Default 2.
+	Merges int
+	// Sessions is how many statements run at once; further ones wait. Default 16.
+	Sessions int
+	// Readable is the database that the role ro may read. Default "tributary".
+	Readable string
+	// LockWait is how long to wait for an engine that still uses Dir. Default 10 s.
+	LockWait time.Duration
+	// Log is required.
+	Log *slog.Logger
+
+	openRoles bool // grants everything, to let a test show what Landlock alone holds
+}
+
+// memoryMin is what ClickHouse needs to do anything.
+const memoryMin = 200 << 20
+
+func (o *Options) applyDefaults() {
+	if o.Memory == 0 {
+		o.Memory = 700 << 20
+	}
+	if o.Merges == 0 {
+		o.Merges = 2
+	}
+	if o.Sessions == 0 {
+		o.Sessions = 16
+	}
+	if o.Readable == "" {
+		o.Readable = "tributary"
+	}
+	if o.LockWait == 0 {
+		o.LockWait = 10 * time.Second
+	}
+}
+
+func (o *Options) validate() error {
+	switch {
+	case o.Dir == "":
+		return errors.New("engine: no data directory given")
+	case o.Socket == "":
+		return errors.New("engine: no socket given")
+	case o.Log == nil:
+		return errors.New("engine: no logger given")
+	case o.Memory < memoryMin:
+		return fmt.Errorf("engine: memory of %d bytes is below 200 MiB", o.Memory)
+	case o.Merges < 1 || o.Merges > 64:
+		return fmt.Errorf("engine: %d merge threads: must be 1 to 64", o.Merges)
+	case o.Sessions < 1 || o.Sessions > 1024:
+		return fmt.Errorf("engine: %d sessions: must be 1 to 1024", o.Sessions)
+	case o.LockWait < 0:
+		return errors.New("engine: negative wait for the lock")
+	}
+	return nil
+}
+
+// args are the arguments of `tributary engine` that say the same.
+func (o *Options) args() []string {
+	args := []string{"engine", "--dir", o.Dir, "--socket", o.Socket}
+	for _, a := range []struct{ name, value string }{
+		{"--library", o.Library},
+		{"--binary", o.Binary},
+		{"--readable", o.Readable},
+		{"--memory", strconv.FormatInt(o.Memory, 10)},
+		{"--merges", strconv.Itoa(o.Merges)},
+		{"--sessions", strconv.Itoa(o.Sessions)},
+		{"--lock-wait", o.LockWait.String()},
+	} {
+		if a.value != "" {
+			args = append(args, a.name, a.value)
+		}
+	}
+	return args
+}

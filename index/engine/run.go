@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Run is the main of `tributary engine`: it makes ready what needs our rights (the directory, its lock, the
+// configuration, the socket), gives the rights up, and becomes tributary-engine, which serves. It returns only an error.
+func Run(ctx context.Context, o Options) error {
+	o.applyDefaults()
+	if err := o.validate(); err != nil {
+		return err
+	}
+	library, binary, err := Find(o.Library, o.Binary)
+	if err != nil {
+		return err
+	}
+	l, err := prepare(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	args := []string{
+		binary, "serve", "--library", library, "--dir", l.data, "--config", l.config,
+		"--listener", strconv.Itoa(int(l.socket.Fd())), "--sessions", strconv.Itoa(o.Sessions),
+	}
+	for _, f := range []*os.File{l.socket, l.lock} {
+		if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFD, 0); err != nil { // goes along
+			return fmt.Errorf("engine: handing the socket over: %w", err)
+		}
+	}
+	runtime.LockOSThread() // the domain is that of a thread until the next program has only this one
+	if err := confine(l, library, binary, o.Log); err != nil {
+		return err
+	}
+	// Ours may hold secrets. Without TZ the time zone would be the machine's.
+	err = unix.Exec(binary, args, []string{"TZ=UTC"})
+	return fmt.Errorf("engine: starting %s: %w", binary, err)
+}
+
+// layout is the engine's directory and what stays open in the next program.
+type layout struct {
+	data   string // the engine's own
+	config string // its main file
+	lock   *os.File
+	socket *os.File
+}
+
+func (l *layout) close() {
+	for _, f := range []*os.File{l.lock, l.socket} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+func prepare(ctx context.Context, o Options) (l *layout, err error) {
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("engine: finding the data directory: %w", err)
+	}
+	unix.Umask(0o077) // for ClickHouse, too
+	l = &layout{data: filepath.Join(dir, "data")}
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	config := filepath.Join(dir, "config")
+	for _, d := range []string{l.data, config} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, fmt.Errorf("engine: making the data directory: %w", err)
+		}
+	}
+	if l.lock, err = lock(ctx, dir, o.LockWait); err != nil {
+		return nil, err
+	}
+	if l.config, err = writeConfig(config, o); err != nil {
+		return nil, err
+	}
+	ln, err := listen(o.Socket)
+	if err != nil {
+		return nil, err
+	}
+	defer ln.Close()
+	if l.socket, err = ln.File(); err != nil {
+		return nil, fmt.Errorf("engine: handing the socket over: %w", err)
+	}
+	return l, nil
+}
