@@ -47,7 +47,7 @@ type tuning struct {
 	rollupPause time.Duration // between two passes over the touched hours
 }
 
-var defaultTuning = tuning{rows: 8192, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second}
+var defaultTuning = tuning{rows: 2 * insertAtOnce, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second}
 
 const defaultDatabase = "tributary"
 

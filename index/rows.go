@@ -40,6 +40,16 @@ func (p *postRows) columns() []any {
 	}
 }
 
+// cut returns the rows from lo to hi.
+func (p *postRows) cut(lo, hi int) *postRows {
+	return &postRows{
+		id: p.id[lo:hi], seq: p.seq[lo:hi], deleted: p.deleted[lo:hi], tier: p.tier[lo:hi], object: p.object[lo:hi],
+		actor: p.actor[lo:hi], domain: p.domain[lo:hi], local: p.local[lo:hi], media: p.media[lo:hi],
+		language: p.language[lo:hi], arrived: p.arrived[lo:hi], published: p.published[lo:hi], tags: p.tags[lo:hi],
+		words: p.words[lo:hi], ngrams: p.ngrams[lo:hi], record: p.record[lo:hi],
+	}
+}
+
 const postColumns = `id, seq, deleted, tier, object, actor, domain, local, media, language, arrived, published, tags, words, ngrams, record`
 
 // add makes the row of a record about a post. Of a post that may only be

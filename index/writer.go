@@ -6,11 +6,16 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"tributary/ingest"
 )
 
 // readAtOnce is how many records one call of the reader brings at most.
 const readAtOnce = 1024
+
+// insertAtOnce is how many posts one statement stores at most.
+const insertAtOnce = 8192
 
 // Run reads the log and stores it until ctx ends; then it returns nil. While the
 // server or the state database is away it keeps its batch and tries again: the
@@ -153,10 +158,7 @@ func (x *Index) behind() uint64 {
 }
 
 func (x *Index) storeBatch(ctx context.Context, b *batch) error {
-	if err := x.insert(ctx, "posts", postColumns, b.posts.columns(), len(b.posts.id)); err != nil {
-		return err
-	}
-	if err := x.insert(ctx, "authors", authorColumns, b.authors.columns(), len(b.authors.id)); err != nil {
+	if err := x.insertRows(ctx, b); err != nil {
 		return err
 	}
 	if err := x.touchHours(ctx, keys(b.hours)); err != nil {
@@ -173,6 +175,19 @@ func (x *Index) storeBatch(ctx context.Context, b *batch) error {
 	}
 	x.position.Store(b.position)
 	return nil
+}
+
+// insertRows stores posts and authors, a large batch by several statements at
+// once: the server uses one core for each.
+func (x *Index) insertRows(ctx context.Context, b *batch) error {
+	g, ctx := errgroup.WithContext(ctx)
+	n := len(b.posts.id)
+	for lo := 0; lo < n; lo += insertAtOnce {
+		p := b.posts.cut(lo, min(lo+insertAtOnce, n))
+		g.Go(func() error { return x.insert(ctx, "posts", postColumns, p.columns(), len(p.id)) })
+	}
+	g.Go(func() error { return x.insert(ctx, "authors", authorColumns, b.authors.columns(), len(b.authors.id)) })
+	return g.Wait()
 }
 
 func keys(hours map[time.Time]struct{}) []time.Time {
