@@ -14,6 +14,8 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 PKG ?= ./...
 # What make test-kafka runs: the packages whose tests need a log.
 KAFKA_PKG ?= ./ingest ./stream ./relay ./relay/delivery ./cmd/internal/daemon
+# What make test-postgres runs: the packages with SQL of their own.
+POSTGRES_PKG ?= ./ingest/state ./ingest ./ingest/token ./ingest/remote ./relay ./relay/admin ./relay/delivery
 # Time for each fuzz target.
 FUZZTIME ?= 30s
 # Stands for the library of the embedded index.
@@ -22,12 +24,12 @@ ENGINE_LIB = index/engine/node_modules/.installed
 DATA ?= data
 
 .DEFAULT_GOAL := help
-.PHONY: help build engine-lib run test test-kafka race fuzz bench lint e2e clean need-go need-npm need-java
+.PHONY: help build engine-lib run test test-kafka test-postgres race fuzz bench lint e2e clean need-go need-npm need-java
 
 help: ## Show this list
 	@echo "Tributary: a relay and timeline aggregator for the fediverse. Needs Go 1.26; make e2e also npm."
 	@echo
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 build: need-go ## Build bin/tributary, one static program, and bin/tributary-engine for the index
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/tributary ./cmd/tributary
@@ -54,6 +56,9 @@ test: need-go engine-lib ## Run the tests that take minutes at most
 
 test-kafka: need-go need-java ## Run the log's tests against an Apache Kafka 4
 	go run ./ingest/ingesttest/kafka go test -count=1 -timeout 5m $(KAFKA_PKG)
+
+test-postgres: need-go ## Run the state database's tests on a PostgreSQL of this machine's packages
+	go run ./ingest/state/statetest/postgres go test -count=1 -timeout 5m $(POSTGRES_PKG)
 
 race: need-go engine-lib ## Run the same tests with the race detector
 	go test -race -timeout 15m $(PKG)

@@ -65,7 +65,7 @@ func (c ClickHouse) Off() bool { return c.URL == "off" }
 
 // Database says where the state database is.
 type Database struct {
-	URL string `yaml:"url" secret:"url" doc:"sqlite:PATH. Empty: sqlite, state.db in the data folder."`
+	URL string `yaml:"url" secret:"url" doc:"sqlite:PATH, or postgres://user:password@host/name for PostgreSQL 14 or newer, with the parameters of its URLs, such as ?sslmode=verify-full. With a password better in TRIBUTARY_DATABASE_URL than in this file. Empty: sqlite, state.db in the data folder."`
 }
 
 // Relay says who may subscribe.

@@ -178,7 +178,9 @@ func TestFaults(t *testing.T) {
 		"embedded with TLS":           {file: "kafka: {tls: {enabled: true}}", want: []string{"kafka.brokers: the embedded broker has neither"}},
 		"certificate without a key":   {file: "kafka: {brokers: 'a:1', tls: {enabled: true, cert_file: c}}", want: []string{"FILE:1: kafka.tls.cert_file: "}},
 		"password without a name":     {file: "kafka: {brokers: 'a:1', sasl: {mechanism: plain, password: geheim}}", want: []string{"kafka.sasl.username: is needed"}},
-		"another database":            {file: "database: {url: 'postgres://u:geheim@h/d'}", want: []string{"FILE:1: database.url: only sqlite:PATH"}},
+		"another database":            {file: "database: {url: 'mysql://u:geheim@h/d'}", want: []string{"FILE:1: database.url: must be sqlite:PATH or postgres://"}},
+		"another form":                {file: "database: {url: 'host=h password=geheim'}", want: []string{"FILE:1: database.url: must be sqlite:PATH or postgres://"}},
+		"a password as it is":         {file: "database: {url: 'postgres://u:100%geheim@h/d'}", want: []string{"FILE:1: database.url: is not a URL"}},
 		"empty data":                  {file: "data: ''", want: []string{"FILE:1: data: must not be empty"}},
 		"nothing derived from faults": {file: "listn: 0.0.0.0:1\ndev: true\n", want: []string{"FILE:1: there is"}},
 	} {
@@ -280,6 +282,33 @@ func TestReportHidesSecrets(t *testing.T) {
 	}
 	if strings.Contains(text.String(), "geheim") || !strings.Contains(text.String(), "postgres://u:xxxxx@h/d") {
 		t.Error(text.String())
+	}
+	for in, want := range map[string]string{
+		"postgres://h/d":                 "postgres://h/d",
+		"postgres://u@h/d?sslmode=allow": "postgres://u@h/d?sslmode=allow",
+		"postgres:///d?host=/run/postgresql&password=geheim&sslpassword=geheim": "postgres:///d?host=%2Frun%2Fpostgresql&password=xxxxx&sslpassword=xxxxx",
+		"postgres://u:100%geheim@h/d":                                           "(set)",
+		"sqlite:/srv/state.db":                                                  "sqlite:/srv/state.db",
+	} {
+		if got := redact(in); got != want {
+			t.Errorf("%s is shown as %s", in, got)
+		}
+	}
+}
+
+func TestDatabaseOnANetwork(t *testing.T) {
+	for dsn, warned := range map[string]bool{
+		"postgres://u:p@db.example/d": true, "postgres://10.0.0.7/d?sslmode=prefer": true,
+		"postgres://db.example/d?sslmode=verify-full": false, "postgresql://db.example/d?sslmode=require": false,
+		"postgres://localhost/d": false, "postgres:///d?host=/run/postgresql": false, "sqlite:x.db": false,
+	} {
+		c, _ := load(t, Input{Environ: []string{"TRIBUTARY_DATABASE_URL=" + dsn, "TRIBUTARY_URL=https://relay.example"}})
+		if c.Database.URL != dsn {
+			t.Errorf("%s became %s", dsn, c.Database.URL)
+		}
+		if got := strings.Contains(strings.Join(c.Warnings(), ""), "database.url"); got != warned {
+			t.Errorf("%s: warnings %q", dsn, c.Warnings())
+		}
 	}
 }
 

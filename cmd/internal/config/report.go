@@ -31,12 +31,20 @@ func (f *field) show(c *Config) string {
 	return text
 }
 
+// redact hides the password of a URL, also among its parameters.
 func redact(text string) string {
 	u, err := url.Parse(text)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "(set)"
-	case u.User == nil:
+	}
+	hidden := u.Query()
+	for name := range hidden {
+		if strings.Contains(name, "password") {
+			hidden.Set(name, "xxxxx")
+			u.RawQuery = hidden.Encode()
+		}
+	}
+	if u.User == nil && u.RawQuery == "" {
 		return text
 	}
 	return u.Redacted()

@@ -29,9 +29,29 @@ func (l *loader) rules() {
 	l.check("clickhouse.url", checkClickHouse(c.ClickHouse))
 	if c.Database.URL == "" {
 		c.Database.URL = "sqlite:" + filepath.Join(c.Data, "state.db")
-	} else if !strings.HasPrefix(c.Database.URL, "sqlite:") {
-		l.check("database.url", errors.New("only sqlite:PATH is known"))
+	} else {
+		l.check("database.url", checkDatabase(c.Database.URL))
 	}
+}
+
+// checkDatabase wants a scheme that package state opens. It repeats no part of the URL, as one that
+// cannot be understood may hold a password anywhere.
+func checkDatabase(text string) error {
+	kind, _, _ := strings.Cut(text, ":")
+	if kind == "sqlite" {
+		return nil
+	}
+	if !postgresURL(text) {
+		return errors.New("must be sqlite:PATH or postgres://user:password@host/name")
+	}
+	if _, err := url.Parse(text); err != nil {
+		return errors.New("is not a URL: in a name or password, write @ : / ? # % as %40 %3A %2F %3F %23 %25")
+	}
+	return nil
+}
+
+func postgresURL(text string) bool {
+	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
 }
 
 // checkClickHouse wants a word or a URL of a scheme that the driver speaks.
@@ -200,6 +220,10 @@ func (c Config) Warnings() []string {
 	}
 	if k := c.Kafka; k.SASL.Mechanism == "plain" && !k.TLS.Enabled {
 		list = append(list, "kafka.sasl.mechanism is plain without kafka.tls.enabled: the password crosses the network as it is")
+	}
+	if u, err := url.Parse(c.Database.URL); err == nil && postgresURL(c.Database.URL) && u.Host != "" && !loopbackHost(u.Hostname()) &&
+		!strings.HasPrefix(u.Query().Get("sslmode"), "verify-") && u.Query().Get("sslmode") != "require" {
+		list = append(list, "database.url does not demand TLS: the network between may read everything; add ?sslmode=verify-full, or sslmode=require")
 	}
 	return list
 }

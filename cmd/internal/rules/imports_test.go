@@ -45,7 +45,7 @@ var testOnly = map[string]struct {
 	reason string
 }{
 	module + "/ingest/ingesttest":      {[]string{"ingest/ingesttest"}, "it is a log for tests"},
-	module + "/ingest/state/statetest": {[]string{"ingest/state/statetest", "ingest/ingesttest", "cmd/internal/withpostgres"}, "it is a database for tests"},
+	module + "/ingest/state/statetest": {[]string{"ingest/state/statetest", "ingest/ingesttest"}, "it is a database for tests"},
 	module + "/relay/simulator":        {[]string{"relay/simulator", "cmd/load"}, "the product must not come with a fake fediverse"},
 	"testing":                          {[]string{"ingest/ingesttest", "ingest/state/statetest", "relay/simulator"}, "it adds its flags to the program"},
 }

@@ -1,6 +1,7 @@
 -- One text for SQLite and PostgreSQL: BYTEA (SQLite keeps blobs as they are), BIGINT
 -- (milliseconds since 1970, seqs, ids), SMALLINT for small numbers and booleans, $n in queries,
--- ON CONFLICT for upserts, no autoincrement. A "hash" is the first 16 bytes of SHA-256 of a URI.
+-- ON CONFLICT for upserts, no autoincrement; no order by text where it matters (each database has
+-- its own), no key longer than 2,600 bytes. A "hash" is the first 16 bytes of SHA-256 of a URI.
 
 -- ingest: the state cursor's fold over the log.
 CREATE TABLE objects (

@@ -8,5 +8,6 @@
 //
 //	source.go          Source, Schema, Copy
 //	server.go          Server
+//	postgres/          runs a command beside such a server: make test-postgres
 //	orphan_*.go        a server ends with the process that started it
 package statetest

@@ -1,7 +1,7 @@
-// Command withpostgres starts a PostgreSQL from the machine's packages in a temporary folder, runs a
+// Command postgres starts a PostgreSQL from the machine's packages in a temporary folder, runs a
 // command with TRIBUTARY_TEST_DATABASE naming it, and ends it again:
 //
-//	go run ./cmd/internal/withpostgres go test ./ingest/...
+//	go run ./ingest/state/statetest/postgres go test ./ingest/...
 //
 // It exits as the command does. It is for tests: nothing it starts outlives it, nothing is synced.
 package main
@@ -20,14 +20,14 @@ import (
 func main() {
 	code, err := run(os.Args[1:])
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "withpostgres:", err)
+		fmt.Fprintln(os.Stderr, "postgres:", err)
 	}
 	os.Exit(code)
 }
 
 func run(args []string) (code int, err error) {
 	if len(args) == 0 {
-		return 2, errors.New("usage: withpostgres COMMAND [ARGUMENT …]")
+		return 2, errors.New("usage: postgres COMMAND [ARGUMENT …]")
 	}
 	interrupted := make(chan os.Signal, 1) // the command hears it too, and ends; then the server does
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
