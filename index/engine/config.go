@@ -33,7 +33,7 @@ func share(memory int64, percent int64) int64 { return memory / 100 * percent }
 func writeConfig(dir string, o Options) (string, error) {
 	values := map[string]any{
 		"Users": filepath.Join(dir, "users.xml"), "Memory": o.Memory, "Merges": o.Merges, "Readable": o.Readable,
-		"OpenRoles": o.openRoles,
+		"OpenRoles": o.off.roles,
 	}
 	for _, name := range []string{"config.xml", "users.xml"} {
 		var b strings.Builder

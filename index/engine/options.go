@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strconv"
 	"time"
 )
@@ -33,8 +34,15 @@ type Options struct {
 	// Log is required.
 	Log *slog.Logger
 
-	openRoles bool // grants everything, to let a test show what Landlock alone holds
+	off guards
 }
+
+// guards switches guards off, to let a test show the fault that each is there for.
+type guards struct {
+	roles, landlock bool
+}
+
+var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // memoryMin is what ClickHouse needs to do anything.
 const memoryMin = 200 << 20
@@ -71,6 +79,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("engine: %d merge threads: must be 1 to 64", o.Merges)
 	case o.Sessions < 1 || o.Sessions > 1024:
 		return fmt.Errorf("engine: %d sessions: must be 1 to 1024", o.Sessions)
+	case !nameForm.MatchString(o.Readable):
+		return fmt.Errorf("engine: %q is no name of a database", o.Readable)
 	case o.LockWait < 0:
 		return errors.New("engine: negative wait for the lock")
 	}
@@ -92,6 +102,12 @@ func (o *Options) args() []string {
 		if a.value != "" {
 			args = append(args, a.name, a.value)
 		}
+	}
+	if o.off.roles {
+		args = append(args, "--off-roles")
+	}
+	if o.off.landlock {
+		args = append(args, "--off-landlock")
 	}
 	return args
 }

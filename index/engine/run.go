@@ -22,11 +22,11 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	l, err := prepare(ctx, o)
-	if err != nil {
+	l := &layout{}
+	defer l.close()
+	if err := l.prepare(ctx, o); err != nil {
 		return err
 	}
-	defer l.close()
 	args := []string{
 		binary, "serve", "--library", library, "--dir", l.data, "--config", l.config,
 		"--listener", strconv.Itoa(int(l.socket.Fd())), "--sessions", strconv.Itoa(o.Sessions),
@@ -37,8 +37,10 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	runtime.LockOSThread() // the domain is that of a thread until the next program has only this one
-	if err := confine(l, library, binary, o.Log); err != nil {
-		return err
+	if !o.off.landlock {
+		if err := confine(l, library, binary, o.Log); err != nil {
+			return err
+		}
 	}
 	// Ours may hold secrets. Without TZ the time zone would be the machine's.
 	err = unix.Exec(binary, args, []string{"TZ=UTC"})
@@ -61,37 +63,33 @@ func (l *layout) close() {
 	}
 }
 
-func prepare(ctx context.Context, o Options) (l *layout, err error) {
+// prepare makes the directory, then takes its lock, and touches what is in it only then.
+func (l *layout) prepare(ctx context.Context, o Options) error {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("engine: finding the data directory: %w", err)
+		return fmt.Errorf("engine: finding the data directory: %w", err)
 	}
 	unix.Umask(0o077) // for ClickHouse, too
-	l = &layout{data: filepath.Join(dir, "data")}
-	defer func() {
-		if err != nil {
-			l.close()
-		}
-	}()
+	l.data = filepath.Join(dir, "data")
 	config := filepath.Join(dir, "config")
 	for _, d := range []string{l.data, config} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
-			return nil, fmt.Errorf("engine: making the data directory: %w", err)
+			return fmt.Errorf("engine: making the data directory: %w", err)
 		}
 	}
 	if l.lock, err = lock(ctx, dir, o.LockWait); err != nil {
-		return nil, err
+		return err
 	}
 	if l.config, err = writeConfig(config, o); err != nil {
-		return nil, err
+		return err
 	}
 	ln, err := listen(o.Socket)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer ln.Close()
 	if l.socket, err = ln.File(); err != nil {
-		return nil, fmt.Errorf("engine: handing the socket over: %w", err)
+		return fmt.Errorf("engine: handing the socket over: %w", err)
 	}
-	return l, nil
+	return nil
 }
