@@ -37,16 +37,11 @@ build: need-go ## Build bin/tributary, one static program, and bin/tributary-eng
 
 engine-lib: $(ENGINE_LIB) ## Install the library of the embedded index (npm, 570 MB)
 
-# Without npm everything but the index works. The lock file holds the platform that this was tested on.
+# Without npm everything but the index works. npm takes the package of this platform, if there is one; the lock file has
+# the hash of the one that this was tested with (linux, x64).
 $(ENGINE_LIB): index/engine/package-lock.json
 	@command -v npm >/dev/null || { echo "npm (with Node.js) is needed for the index, and is not here: going on without it. https://nodejs.org/" >&2; exit 0; }; \
-	case "$$(go env GOOS)-$$(go env GOARCH)" in \
-	linux-amd64) npm ci --prefix index/engine --no-audit --no-fund --loglevel=error;; \
-	linux-arm64) npm install --no-save --prefix index/engine --no-audit --no-fund @chdb/lib-linux-arm64-gnu@26.7.3-stable.1;; \
-	darwin-arm64) npm install --no-save --prefix index/engine --no-audit --no-fund @chdb/lib-darwin-arm64@26.7.3-stable.1;; \
-	darwin-amd64) npm install --no-save --prefix index/engine --no-audit --no-fund @chdb/lib-darwin-x64@26.7.3-stable.1;; \
-	*) echo "the index's library does not exist for this platform: going on without it" >&2; exit 0;; \
-	esac && touch $@
+	npm ci --prefix index/engine --no-audit --no-fund --loglevel=error && touch $@
 
 run: build engine-lib ## Run it on this machine, for development; data in ./data
 	bin/tributary serve --dev --data $(DATA)
