@@ -37,6 +37,7 @@ type Index struct {
 	tune     tuning
 	position atomic.Uint64
 	rollups  rollups
+	trends   trends
 }
 
 // tuning of the writer; only tests change it.
@@ -45,9 +46,10 @@ type tuning struct {
 	linger      time.Duration // how long a batch that is not full waits for more
 	idle        time.Duration // how long the position may stay behind records that are not stored
 	rollupPause time.Duration // between two passes over the touched hours
+	trendsKept  time.Duration // how long an answer about trends stays as it is
 }
 
-var defaultTuning = tuning{rows: 2 * insertAtOnce, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second}
+var defaultTuning = tuning{rows: 2 * insertAtOnce, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second, trendsKept: 30 * time.Second}
 
 const defaultDatabase = "tributary"
 
@@ -64,7 +66,7 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 	}
 	x := &Index{
 		conn: conn, options: options, db: cfg.DB, tail: cfg.Tail, log: cfg.Logger.With("component", "index"),
-		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning,
+		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: trends{making: make(semaphore, 1)},
 	}
 	if err := x.open(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())

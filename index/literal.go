@@ -24,13 +24,17 @@ func literals(all []string) string {
 // tells its type.
 func number(n uint64) string { return "toUInt64(" + strconv.FormatUint(n, 10) + ")" }
 
-func numbers(all []uint64) string {
-	b := []byte{'['}
+// numbers writes an array of unsigned numbers.
+func numbers(all []uint64) string { return "arrayMap(x -> toUInt64(x), [" + list(all) + "])" }
+
+// list writes numbers with commas between.
+func list(all []uint64) string {
+	var b []byte
 	for i, n := range all {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = strconv.AppendUint(b, n, 10)
 	}
-	return "arrayMap(x -> toUInt64(x), " + string(append(b, ']')) + ")"
+	return string(b)
 }

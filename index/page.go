@@ -38,7 +38,7 @@ func (p Page) limit() int {
 // everybody else.
 const (
 	queryTimeout  = 10 * time.Second
-	queryThreads  = 2
+	queryThreads  = 1 // of the server, which has many to answer at once
 	queryRowsMost = 20_000
 )
 
@@ -118,8 +118,8 @@ const (
 // FINAL would do it in one statement, and merge all versions of every post in the
 // range to show forty. Here the newest candidates are found among all versions by
 // indexes alone; then their newest versions are asked the condition again. That
-// the two parts of the statement see different moments does no harm: a post that
-// changed in between is judged as it is now.
+// the two statements see different moments does no harm: a post that changed in
+// between is judged as it is now.
 func (x *Index) page(ctx context.Context, condition string, p Page, floor uint64) ([]*ingest.Record, error) {
 	lo, hi := max(floor, p.SinceID, p.MinID), p.MaxID // both exclusive
 	limit, upwards := p.limit(), p.MinID != 0
@@ -164,23 +164,33 @@ func direction(upwards bool) string {
 }
 
 // round looks at the next n candidates, and returns the matches, how many there
-// were, and the last one's id.
+// were, and the last one's id. Two statements are faster than one within another.
 func (x *Index) round(ctx context.Context, condition string, lo, hi uint64, n int, upwards bool) (found []*ingest.Record, seen int, last uint64, err error) {
 	d := direction(upwards)
-	statement := fmt.Sprintf(`SELECT %s, toUInt8(%s) AS matches FROM posts
-WHERE id IN (SELECT DISTINCT id FROM posts WHERE %s AND deleted = 0 AND %s ORDER BY id %s LIMIT %d)
-ORDER BY id %s, seq DESC LIMIT 1 BY id`, versionColumns, condition, between(lo, hi), condition, d, n, d)
-	err = x.ask(ctx, statement, func(rows driver.Rows) error {
-		var matches uint8
-		r, id, err := scanVersion(rows, &matches)
-		if err != nil {
-			return err
+	var ids []uint64
+	candidates := fmt.Sprintf(`SELECT id FROM posts WHERE %s AND deleted = 0 AND %s ORDER BY id %s LIMIT %d`, between(lo, hi), condition, d, n)
+	err = x.ask(ctx, candidates, func(rows driver.Rows) error {
+		seen++
+		if err := rows.Scan(&last); err != nil {
+			return fmt.Errorf("scan: %w", err)
 		}
-		seen, last = seen+1, id
+		if len(ids) == 0 || ids[len(ids)-1] != last {
+			ids = append(ids, last)
+		}
+		return nil
+	})
+	if err != nil || len(ids) == 0 {
+		return nil, seen, last, err
+	}
+	newest := fmt.Sprintf(`SELECT %s, toUInt8(%s) AS matches FROM posts WHERE id IN (%s) ORDER BY id %s, seq DESC LIMIT 1 BY id`,
+		versionColumns, condition, list(ids), d)
+	err = x.ask(ctx, newest, func(rows driver.Rows) error {
+		var matches uint8
+		r, _, err := scanVersion(rows, &matches)
 		if r != nil && matches == 1 {
 			found = append(found, r)
 		}
-		return nil
+		return err
 	})
 	return found, seen, last, err
 }

@@ -39,18 +39,50 @@ const (
 // more than usual: (now − usual)² / usual.
 func (x *Index) TrendingTags(ctx context.Context, limit, offset int) ([]TagTrend, error) {
 	defer x.metrics.query("trends", time.Now())
+	found, err := x.trends.get(ctx, x.now(), x.tune.trendsKept, x.trendingTags)
+	if err != nil {
+		return nil, fmt.Errorf("index: trending tags: %w", err)
+	}
+	found = found[min(max(offset, 0), len(found)):]
+	return found[:min(Page{Limit: limit}.limit(), len(found))], nil
+}
+
+// trends are an answer that everybody gets for a while: it costs a walk over the
+// hashtags of a day, and one asker at a time has it made.
+type trends struct {
+	making semaphore
+	found  []TagTrend
+	made   time.Time
+}
+
+type semaphore chan struct{}
+
+func (t *trends) get(ctx context.Context, now time.Time, kept time.Duration, ask func(context.Context) ([]TagTrend, error)) ([]TagTrend, error) {
+	select {
+	case t.making <- struct{}{}:
+		defer func() { <-t.making }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if age := now.Sub(t.made); age < kept && age >= 0 {
+		return t.found, nil
+	}
+	found, err := ask(ctx)
+	if err == nil {
+		t.found, t.made = found, now
+	}
+	return found, err
+}
+
+func (x *Index) trendingTags(ctx context.Context) ([]TagTrend, error) {
 	now := x.now().UTC().Truncate(time.Hour).Add(time.Hour)
 	recent, usual := hourLiteral(now.Add(-trendHours*time.Hour)), hourLiteral(now.Add(-(trendHours+usualHours)*time.Hour))
 	statement := fmt.Sprintf(`SELECT tag FROM (
   SELECT tag, toFloat64(uniqMergeIf(authors, hour >= %[1]s)) AS authors_now, uniqMergeIf(authors, hour < %[1]s) * %[3]d / %[4]d AS authors_usual
   FROM tag_hours WHERE hour >= %[2]s GROUP BY tag HAVING authors_now >= %[5]d)
-ORDER BY if(authors_now > authors_usual, pow(authors_now - authors_usual, 2) / greatest(authors_usual, 1), 0) DESC, authors_now DESC, tag LIMIT %[6]d OFFSET %[7]d`,
-		recent, usual, trendHours, usualHours, groupLeast, Page{Limit: limit}.limit(), max(offset, 0))
-	found, err := x.tags(ctx, statement)
-	if err != nil {
-		return nil, fmt.Errorf("index: trending tags: %w", err)
-	}
-	return found, nil
+ORDER BY if(authors_now > authors_usual, pow(authors_now - authors_usual, 2) / greatest(authors_usual, 1), 0) DESC, authors_now DESC, tag LIMIT %[6]d`,
+		recent, usual, trendHours, usualHours, groupLeast, pageMax)
+	return x.tags(ctx, statement)
 }
 
 // SearchTags returns hashtags with the prefix (folded) that five authors or more
