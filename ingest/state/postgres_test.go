@@ -215,7 +215,8 @@ func TestSettings(t *testing.T) {
 	db := openTest(t, dsn, numbers)
 	show := func(q interface {
 		QueryRowContext(context.Context, string, ...any) *sql.Row
-	}, name string) (value string) {
+	}, name string,
+	) (value string) {
 		if err := q.QueryRowContext(t.Context(), `SELECT current_setting($1)`, name).Scan(&value); err != nil {
 			t.Error(err)
 		}

@@ -108,9 +108,11 @@ func TestOpenMigratesTheRealSchemaAndKeepsItPrivate(t *testing.T) {
 }
 
 func TestSources(t *testing.T) {
-	for _, dsn := range []string{"", "state.db", "sqlite:", "sqlite::memory:", "sqlite:a.db?mode=ro",
+	for _, dsn := range []string{
+		"", "state.db", "sqlite:", "sqlite::memory:", "sqlite:a.db?mode=ro",
 		"mysql://u:geheim@h/db", "mysql://u:geheim@h:x/db", "postgres:geheim", "host=h password=geheim", "postgres://u:ge/heim@h/db", "postgres://u:geheim@h:port/db",
-		"postgres://u:geheim@h/db?connect_timeout=x", "postgres://h/db?sslmode=x&password=geheim"} {
+		"postgres://u:geheim@h/db?connect_timeout=x", "postgres://h/db?sslmode=x&password=geheim",
+	} {
 		_, err := Open(t.Context(), dsn, slog.New(slog.DiscardHandler))
 		if !errors.Is(err, ErrSource) {
 			t.Errorf("%q: got %v", dsn, err)
