@@ -205,8 +205,15 @@ func (w *world) compare() {
 	m := modelOf(w.log())
 	ctx := context.Background()
 	for _, q := range []Timeline{
-		{}, {Any: []string{"go"}}, {Any: []string{"go", "猫"}}, {All: []string{"go", "fedi"}}, {None: []string{"go"}},
-		{Any: []string{"fedi"}, None: []string{"猫"}, OnlyMedia: true}, {Domain: "a.example"}, {Language: "ja"}, {OnlyMedia: true},
+		{},
+		{Any: []string{"go"}},
+		{Any: []string{"go", "猫"}},
+		{All: []string{"go", "fedi"}},
+		{None: []string{"go"}},
+		{Any: []string{"fedi"}, None: []string{"猫"}, OnlyMedia: true},
+		{Domain: "a.example"},
+		{Language: "ja"},
+		{OnlyMedia: true},
 	} {
 		w.pages(fmt.Sprintf("timeline %+v", q), m.timeline(q), func(p Page) ([]*ingest.Record, error) {
 			q.Page = p

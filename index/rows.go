@@ -3,6 +3,7 @@ package index
 import (
 	"time"
 
+	"tributary/index/language"
 	"tributary/index/status"
 	"tributary/ingest"
 	"tributary/ingest/ap"
@@ -67,7 +68,7 @@ func (p *postRows) add(r *ingest.Record, tier ingest.Tier) error {
 		media, local          bool
 	}{published: r.Time}
 	if tier >= ingest.TierStats {
-		row.tags, row.language, row.published = r.Post.Tags, r.Post.Language, clampPublished(r.Post.Published, r.Time)
+		row.tags, row.language, row.published = r.Post.Tags, languageOf(r.Post), clampPublished(r.Post.Published, r.Time)
 		row.media, row.local = len(r.Post.Attachments) > 0, r.Grant == ingest.GrantHosted
 	}
 	if tier >= ingest.TierLive {
@@ -92,6 +93,15 @@ func (p *postRows) add(r *ingest.Record, tier ingest.Tier) error {
 	p.tags, p.words, p.ngrams = append(p.tags, row.tags), append(p.words, row.words), append(p.ngrams, row.ngrams)
 	p.record = append(p.record, row.record)
 	return nil
+}
+
+// languageOf is what the post declares, else what its text looks like, else "".
+func languageOf(p *ap.Post) string {
+	if p.Language != "" {
+		return p.Language
+	}
+	guessed, _ := language.Detect(p.Text)
+	return guessed
 }
 
 // encodePost is the record without what only lanes need.
