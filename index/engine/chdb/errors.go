@@ -2,7 +2,6 @@ package chdb
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"strconv"
 )
@@ -34,4 +33,4 @@ func failure(text string) error {
 	return e
 }
 
-var errNoResult = fmt.Errorf("chdb: the library gave no result")
+var errNoResult = errors.New("chdb: the library gave no result")

@@ -130,7 +130,8 @@ func TestDriverRowsInTheText(t *testing.T) {
 	p := serve(t, guards{})
 	c := p.driver(t, nil, nil)
 	table := p.table(t, "t", "s String, n UInt64")
-	if err := c.AsyncInsert(t.Context(), "INSERT INTO "+table+" VALUES (?, ?), ('b', 2)", true, "a\n\nDROP TABLE "+table, 1); err != nil {
+	ctx := clickhouse.Context(t.Context(), clickhouse.WithAsync(true))
+	if err := c.Exec(ctx, "INSERT INTO "+table+" VALUES (?, ?), ('b', 2)", "a\n\nDROP TABLE "+table, 1); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Exec(t.Context(), "INSERT INTO "+table+" SELECT 'values', 3"); err != nil {
@@ -199,6 +200,29 @@ func TestDriverSettings(t *testing.T) {
 	wrong := clickhouse.Context(t.Context(), clickhouse.WithSettings(clickhouse.Settings{"max_threads": "many"}))
 	if err := c.Exec(wrong, "SELECT 1"); code(err) != badArguments {
 		t.Error(err)
+	}
+}
+
+// Statements that begin like a SELECT, and may not be streamed.
+func TestDriverForms(t *testing.T) {
+	p := serve(t, guards{})
+	c := p.driver(t, nil, nil)
+	table := p.table(t, "t", "n UInt64")
+	if err := c.Exec(t.Context(), "WITH 7 AS x INSERT INTO "+table+" SELECT x"); err != nil {
+		t.Error(err)
+	}
+	for sql, want := range map[string]uint64{
+		"SELECT n FROM " + table:                            7,
+		"FROM " + table + " SELECT n + 1":                   8,
+		"(SELECT 3::UInt64) UNION ALL SELECT 4 WHERE 0":     3,
+		"WITH t AS (SELECT 5::UInt64 AS a) SELECT a FROM t": 5,
+		"/* ' */ -- \"\n SELECT 6::UInt64 -- ;":             6,
+		"SELECT 2::UInt64 SETTINGS max_threads = 1;":        2,
+	} {
+		var got uint64
+		if err := c.QueryRow(t.Context(), sql).Scan(&got); err != nil || got != want {
+			t.Errorf("%s: %d, %v", sql, got, err)
+		}
 	}
 }
 

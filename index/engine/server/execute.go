@@ -11,18 +11,21 @@ import (
 
 // check refuses what is not one statement: the library runs every statement of a text, the first ones before it finds a
 // mistake in a later one.
-func check(conn *chdb.Conn, st statement) error {
+func check(conn *chdb.Conn, st *statement) error {
 	text := st.text
 	if st.insert {
 		text += " FORMAT " + st.format
 	}
-	switch n := conn.Classify(text).Statements; {
-	case n == 1:
-		return nil
-	case n > 1:
-		return refuse(syntaxError, "Syntax error (Multi-statements are not allowed): %d statements", n)
+	a := conn.Classify(text)
+	switch {
+	case a.Statements == 0:
+		return mistake(conn, text)
+	case a.Statements > 1:
+		return refuse(syntaxError, "Syntax error (Multi-statements are not allowed): %d statements", a.Statements)
+	case a.Class != chdb.ReadOnly:
+		st.stream = false // WITH … INSERT
 	}
-	return mistake(conn, text)
+	return nil
 }
 
 // mistake asks the engine's parser what is wrong with a text.

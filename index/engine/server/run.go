@@ -29,9 +29,6 @@ type Options struct {
 	Log *slog.Logger
 	// Ready is called once, when clients are served.
 	Ready func()
-
-	off         guards
-	keepSignals bool
 }
 
 // Bounds of requests and of the end.
@@ -47,7 +44,7 @@ func Run(ctx context.Context, o Options) error {
 	debug.SetGCPercent(50) // the heap is small and mostly garbage of requests
 	begun := time.Now()
 	engine, err := chdb.Open(chdb.Options{
-		Library: o.Library, Path: o.Dir, Args: []string{"--config-file=" + o.Config}, KeepSignals: o.keepSignals,
+		Library: o.Library, Path: o.Dir, Args: []string{"--config-file=" + o.Config},
 	})
 	if err != nil {
 		if errors.Is(err, chdb.ErrLibrary) {
@@ -55,16 +52,18 @@ func Run(ctx context.Context, o Options) error {
 		}
 		return fmt.Errorf("%w in %s, the line before says why; moved away, it starts empty: %w", ErrStart, o.Dir, err)
 	}
-	defer engine.Close()
 	s, err := newServer(engine, o.Sessions, o.Log.With("component", "engine"))
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	s.off = o.off
 	s.log.Info("engine serves", "clickhouse", s.version, "library", engine.LibraryVersion(),
 		"took", time.Since(begun).Round(time.Millisecond).String())
-	return s.run(ctx, o)
+	if err := s.run(ctx, o); err != nil {
+		return err // statements may still run: the library would wait for them, the end of the process does not
+	}
+	s.close()
+	engine.Close()
+	return nil
 }
 
 func (s *Server) run(ctx context.Context, o Options) error {

@@ -142,7 +142,7 @@ func (s *Server) session(ctx context.Context, q *request, st statement, data io.
 		return err
 	}
 	if !s.off.count {
-		if err := check(conn, st); err != nil {
+		if err := check(conn, &st); err != nil {
 			return err
 		}
 	}

@@ -48,7 +48,7 @@ func parseInsert(l *lexer) (statement, error) {
 		t = l.next()
 	}
 	if l.is(t, "FUNCTION") {
-		t = l.next()
+		l.next()
 	}
 	t = l.next() // behind the name
 	for l.isMark(t, '.') {
