@@ -101,11 +101,12 @@ func (e *env) drain(b *testing.B, x *Index) {
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	var running sync.WaitGroup
-	begun := time.Now()
+	begun, cpu := time.Now(), engineCPU()
 	running.Go(func() { _ = x.Run(ctx) })
 	for x.Position() < e.Tail.Tip() {
 		time.Sleep(time.Millisecond)
 	}
+	b.ReportMetric(float64((engineCPU()-cpu).Microseconds())/float64(*benchRecords), "engine-cpu-µs/row")
 	b.ReportMetric(float64(*benchRecords)/time.Since(begun).Seconds(), "rows/s")
 	cancel()
 	running.Wait()
@@ -161,6 +162,7 @@ func manyAsk(b *testing.B, ask func(context.Context, *rand.Rand) (int, error)) {
 		took  []time.Duration
 		found int
 	)
+	cpu := engineCPU()
 	b.SetParallelism(max(1, *benchClients/2)) // times GOMAXPROCS, two here
 	b.RunParallel(func(pb *testing.PB) {
 		r := rand.New(rand.NewPCG(rand.Uint64(), 1))
@@ -177,6 +179,7 @@ func manyAsk(b *testing.B, ask func(context.Context, *rand.Rand) (int, error)) {
 		}
 	})
 	slices.Sort(took)
+	b.ReportMetric(float64((engineCPU()-cpu).Microseconds())/1000/float64(len(took)), "engine-cpu-ms")
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 	b.ReportMetric(float64(found)/float64(len(took)), "found")

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -106,4 +108,23 @@ func stopEngine() {
 	if running.dir != "" {
 		_ = os.RemoveAll(running.dir)
 	}
+}
+
+// engineCPU is the processor time that the engine has used: on a busy machine it
+// tells more than the clock. Zero where it cannot be had.
+func engineCPU() time.Duration {
+	if running.process == nil {
+		return 0
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", running.process.Pid()))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	var ticks int64
+	for _, f := range fields[11:13] { // utime, stime: proc(5)
+		n, _ := strconv.ParseInt(f, 10, 64)
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / 100
 }
