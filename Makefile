@@ -67,11 +67,11 @@ bench: need-go engine-lib ## Run the benchmarks
 lint: need-go ## Check format, vet, staticcheck, known vulnerabilities
 	@.ci/lint "$(GOFUMPT)" "$(STATICCHECK)" "$(GOVULNCHECK)"
 
-e2e: need-go need-npm engine-lib ## Run the program between other servers: Fedify from npm, and a simulator
+e2e: need-go need-npm engine-lib ## Run the program between other servers and apps: Fedify, client libraries, a simulator
 	go test -tags e2e -count=1 -timeout 20m ./cmd/internal/e2e
 
 clean: ## Remove what was built and fetched; data stays
-	rm -rf bin cmd/internal/e2e/fedify/node_modules index/engine/node_modules
+	rm -rf bin cmd/internal/e2e/*/node_modules cmd/internal/e2e/*/python_modules index/engine/node_modules
 
 need-go:
 	@command -v go >/dev/null || { echo "Go 1.26 or newer is needed: https://go.dev/dl/" >&2; exit 1; }

@@ -7,11 +7,12 @@
 // counts. relay/simulator makes the many servers that a load needs.
 //
 //	make e2e                                        all of it
-//	go test -tags e2e ./cmd/internal/e2e -run Kills -seed 7 -rounds 40
+//	go test -tags e2e ./cmd/internal/e2e -run TestKills -seed 7 -rounds 40
 //
 // The tests need Linux (they find child processes in /proc), Go, and npm with a
 // Node.js of any version: the one that Fedify needs comes with its packages,
-// which are installed at the first run.
+// which are installed at the first run. Those of the index need the engine's library
+// (make engine-lib), that of Mastodon.py python3 with pip; they are skipped without.
 //
 // # What is tested
 //
@@ -21,6 +22,11 @@
 //     killed, at random moments and at each named crash point. What was
 //     acknowledged reaches every subscriber and the firehose; there once, in
 //     order. The seed is printed.
+//   - TestClients (I4, I5): go-mastodon, masto.js and Mastodon.py, unmodified: paging,
+//     search, authors, live updates, edits and deletes.
+//   - TestFedifySearched: Fedify's posts in search and timelines, until their Delete.
+//   - TestEngineKills (I4, I7): SIGKILL of the index's engine under load. Nothing lost,
+//     nothing twice, streams and deliveries undisturbed.
 //   - TestIsolation (I3): servers that hold their responses, refuse, trickle, never end,
 //     keep their keys back or lie, and what that changes for the others: nothing.
 //   - TestRegression (I2): a log shortened, emptied, regrown with other records, after a
@@ -37,10 +43,14 @@
 //	process_test.go   children that never outlive the test
 //	firehose_test.go  a reader that resumes from where it was
 //	peer_test.go      a Fedify server and its control port
+//	indexed_test.go   the program with its engine, and what its API tells
+//	library_test.go   a client library of Mastodon: in a process of its own, or
+//	gomastodon_test.go   in ours
 //	load_test.go      senders and subscribers of TestKills and others
 //	await_test.go     posts in bursts, what is still missing, stacks after a failure
 //	brokeralone_test.go   the embedded log while the program is down: copied, replaced,
 //	                  appended to by a plain client
 //	fedify/           the Fedify server: peer.mjs starts it, federation.mjs is its
 //	                  actors and inbox, control.mjs what a test tells it to do
+//	clients/          masto.mjs and mastodon_py.py: readers that do what a test tells them
 package e2e

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,26 +19,30 @@ import (
 )
 
 // installed puts the npm packages of fedify/ in place, once.
-var installed = sync.OnceValue(func() error {
+var installed = sync.OnceValue(func() error { return npm("fedify") })
+
+// npm puts the npm packages of a folder in place, unless they are there.
+func npm(folder string) error {
 	if _, err := exec.LookPath("npm"); err != nil {
-		return errors.New("e2e: npm is missing: install Node.js with npm, which brings the Fedify servers of this test")
+		return fmt.Errorf("e2e: npm is missing: install Node.js with npm, which brings the packages of cmd/internal/e2e/%s", folder)
 	}
-	lock, err := os.Stat("fedify/package-lock.json")
+	lock, err := os.Stat(filepath.Join(folder, "package-lock.json"))
 	if err != nil {
 		return err
 	}
-	if there, err := os.Stat("fedify/node_modules/.package-lock.json"); err == nil && !there.ModTime().Before(lock.ModTime()) {
+	there, err := os.Stat(filepath.Join(folder, "node_modules/.package-lock.json"))
+	if err == nil && !there.ModTime().Before(lock.ModTime()) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
-	command.Dir = "fedify"
+	command.Dir = folder
 	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("e2e: npm ci in cmd/internal/e2e/fedify: %w\n%s", err, output)
+		return fmt.Errorf("e2e: npm ci in cmd/internal/e2e/%s: %w\n%s", folder, err, output)
 	}
 	return nil
-})
+}
 
 // peerActor is an account of a peer.
 type peerActor struct {

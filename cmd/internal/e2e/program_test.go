@@ -93,14 +93,25 @@ func (p *program) end() {
 		p.t.Logf("the program's counters:\n%s", p.counters())
 		p.t.Logf("end of the program's log:\n%s", tail(p.log, 60))
 	}
-	broker, found := childOf(p.cmd.Process.Pid, "broker")
+	broker, withBroker := childOf(p.cmd.Process.Pid, "broker")
+	engine, withEngine := p.engine()
 	p.kill()
-	for found && running(broker) { // it ends by itself when its parent is gone
+	for withBroker && running(broker) || withEngine && running(engine) { // they end by themselves when their parent is gone
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-// counters are the program's metrics that are not zero, for a failing test.
+// metric is the value of one of the program's metrics, "" when it has none.
+func (p *program) metric(name string) string {
+	for line := range strings.Lines(p.counters()) {
+		if value, found := strings.CutPrefix(line, name+" "); found {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// counters are the program's metrics that are not zero.
 func (p *program) counters() string {
 	answer, err := http.Get("http://" + p.debug + "/metrics")
 	if err != nil {
