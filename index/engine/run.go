@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// enginePriority is the nice value of the engine.
+const enginePriority = 10
+
 // Run is the main of `tributary engine`: it makes ready what needs our rights (the directory, its lock, the
 // configuration, the socket), gives the rights up, and becomes tributary-engine, which serves. It returns only an error.
 func Run(ctx context.Context, o Options) error {
@@ -36,7 +39,10 @@ func Run(ctx context.Context, o Options) error {
 			return fmt.Errorf("engine: handing the socket over: %w", err)
 		}
 	}
-	runtime.LockOSThread() // the domain is that of a thread until the next program has only this one
+	runtime.LockOSThread() // the domain and the priority are those of a thread until the next program has only this one
+	// Merges and questions wait for deliveries and streams, not the other way round. That it may not be
+	// lowered is no reason not to start.
+	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, enginePriority)
 	if !o.off.landlock {
 		if err := confine(l, library, binary, o.Log); err != nil {
 			return err
