@@ -8,9 +8,12 @@ import (
 // kana has the letters that only Japanese is written with. U+30FC, the long vowel,
 // is common to both in Unicode.
 var kana = &unicode.RangeTable{R16: []unicode.Range16{
-	{Lo: 0x3041, Hi: 0x3096, Stride: 1}, {Lo: 0x309d, Hi: 0x309f, Stride: 1},
-	{Lo: 0x30a1, Hi: 0x30fa, Stride: 1}, {Lo: 0x30fc, Hi: 0x30ff, Stride: 1},
-	{Lo: 0x31f0, Hi: 0x31ff, Stride: 1}, {Lo: 0xff66, Hi: 0xff9f, Stride: 1},
+	{Lo: 0x3041, Hi: 0x3096, Stride: 1},
+	{Lo: 0x309d, Hi: 0x309f, Stride: 1},
+	{Lo: 0x30a1, Hi: 0x30fa, Stride: 1},
+	{Lo: 0x30fc, Hi: 0x30ff, Stride: 1},
+	{Lo: 0x31f0, Hi: 0x31ff, Stride: 1},
+	{Lo: 0xff66, Hi: 0xff9f, Stride: 1},
 }}
 
 const (
