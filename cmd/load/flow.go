@@ -28,12 +28,15 @@ type flow struct {
 	seed        uint64
 	pid         int
 	json        bool
+	search      bool
 
-	mu     sync.Mutex
-	sent   map[string]time.Time // by object URI, when its POST began
-	acks   []time.Duration
-	frames []time.Duration
-	bad    int // answers that were no 2xx
+	mu      sync.Mutex
+	needles int                  // posts accepted beside those of the rate
+	found   []time.Duration      // from the POST to the first search that finds the post
+	sent    map[string]time.Time // by object URI, when its POST began
+	acks    []time.Duration
+	frames  []time.Duration
+	bad     int // answers that were no 2xx
 }
 
 func newFlow() *cobra.Command {
@@ -59,6 +62,7 @@ func newFlow() *cobra.Command {
 	cmd.Flags().DurationVar(&f.duration, "duration", 20*time.Second, "how long to post")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of what is written")
 	cmd.Flags().IntVar(&f.pid, "pid", 0, "process of the relay, to report its processor time and memory")
+	cmd.Flags().BoolVar(&f.search, "search", false, "also post one a second with a word of its own, and search for it until it is found")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
@@ -81,7 +85,12 @@ func (f *flow) run(ctx context.Context, progress io.Writer) (*report, error) {
 	watching.Go(func() { f.watch(conn) })
 	before := usage(f.pid)
 	started := time.Now()
+	var searching sync.WaitGroup
+	if f.search {
+		searching.Go(func() { f.searchEach(ctx, senders[0]) })
+	}
 	f.post(ctx, senders, progress)
+	searching.Wait()
 	elapsed := time.Since(started)
 	f.settle(ctx, receivers)
 	after := usage(f.pid)
@@ -195,7 +204,7 @@ func (f *flow) settle(ctx context.Context, receivers []*simulator.Server) {
 		for _, r := range receivers {
 			n += len(r.Received())
 		}
-		if n >= len(f.acks)*len(receivers) {
+		if n >= (len(f.acks)+f.needles)*len(receivers) {
 			return
 		}
 		if n != last {
@@ -218,6 +227,6 @@ func (f *flow) report(receivers []*simulator.Server, elapsed time.Duration, used
 	}
 	return &report{
 		Posts: len(f.sent), Refused: f.bad, Seconds: elapsed.Seconds(), Subscribers: len(receivers), Deliveries: len(arrivals),
-		Answer: percentiles(f.acks), Firehose: percentiles(f.frames), Inbox: percentiles(arrivals), Process: used,
+		Answer: percentiles(f.acks), Firehose: percentiles(f.frames), Inbox: percentiles(arrivals), Search: percentiles(f.found), Process: used,
 	}
 }

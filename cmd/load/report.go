@@ -67,6 +67,7 @@ type report struct {
 	Answer      spread       `json:"post_to_answer"`
 	Firehose    spread       `json:"post_to_firehose"`
 	Inbox       spread       `json:"post_to_subscriber"`
+	Search      spread       `json:"post_to_search"`
 	Process     processUsage `json:"relay_process"`
 }
 
@@ -91,7 +92,7 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 	for _, row := range []struct {
 		name string
 		s    spread
-	}{{"post → answer", r.Answer}, {"post → firehose", r.Firehose}, {"post → subscriber", r.Inbox}} {
+	}{{"post → answer", r.Answer}, {"post → firehose", r.Firehose}, {"post → subscriber", r.Inbox}, {"post → search", r.Search}} {
 		if row.s.Count == 0 {
 			continue
 		}
