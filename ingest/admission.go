@@ -412,6 +412,12 @@ func (a *Admission) KnowsActor(ctx context.Context, uri string) (bool, error) {
 	return author.known && !author.gone, err
 }
 
+// ObjectID is the id of an object that was ever admitted; false for others.
+func (a *Admission) ObjectID(ctx context.Context, uri string) (uint64, bool, error) {
+	known, ok, err := a.known(ctx, HashOf(uri))
+	return known.id, ok, err
+}
+
 // ActorGone appends the Delete of an actor whose origin says that it is gone
 // (410, Tombstone): it counts as the actor's own.
 func (a *Admission) ActorGone(ctx context.Context, uri string) error {

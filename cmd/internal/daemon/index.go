@@ -14,6 +14,7 @@ import (
 	"tributary/index"
 	"tributary/index/api"
 	"tributary/index/engine"
+	"tributary/ingest"
 )
 
 // openIndex starts the embedded engine, or says which ClickHouse is used. An
@@ -56,7 +57,7 @@ func (d *Daemon) clickhouse(ctx context.Context) (*clickhouse.Options, func(cont
 	}
 	d.onClose("engine", process.Close)
 	return &clickhouse.Options{
-		Protocol: clickhouse.HTTP, Addr: []string{"engine.invalid:8123"}, DialContext: engine.Dial(socket),
+		Protocol: clickhouse.HTTP, Addr: []string{engine.Addr}, DialContext: engine.Dial(socket),
 	}, process.Ready, nil
 }
 
@@ -117,11 +118,26 @@ func (d *Daemon) newAPI(x *index.Index) *http.ServeMux {
 		deps.Authenticate = d.authenticate
 	}
 	if x != nil {
-		deps.Queries, deps.Registerer = x, d.registry
+		deps.Queries, deps.Registerer, deps.StatusByURI = x, d.registry, d.statusByURI(x)
 	}
 	mux := http.NewServeMux()
 	api.New(d.apiConfig(), deps).Routes(mux)
 	return mux
+}
+
+// statusByURI finds a post by its ActivityPub id: the state database knows the id
+// under which the index keeps it.
+func (d *Daemon) statusByURI(x *index.Index) func(context.Context, string) (*ingest.Record, error) {
+	return func(ctx context.Context, uri string) (*ingest.Record, error) {
+		id, ok, err := d.admission.ObjectID(ctx, uri)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("api: %s: %w", uri, index.ErrNotFound)
+		}
+		return x.Status(ctx, id)
+	}
 }
 
 // current is the handler of the moment.
