@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"sync"
 	"testing"
-	"time"
 
 	"tributary/ingest"
 	"tributary/ingest/ingesttest"
@@ -110,7 +109,7 @@ func TestReaderOutlivesTheBroker(t *testing.T) {
 			t.Fatalf("round %d: %+v %+v", round, all, events)
 		}
 		b.Stop()
-		time.AfterFunc(200*time.Millisecond, b.Start)
+		b.Start()
 	}
 	p := ingesttest.Post("a.example", 99, ingest.TierSearch)
 	env.Append(p)
