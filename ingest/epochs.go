@@ -26,6 +26,7 @@ const (
 	epochFirst     = "first"
 	epochStopped   = "stopped"   // the process did not end cleanly: seqs up to the ceiling may have been shown
 	epochRegressed = "regressed" // records that were read are gone from the log
+	epochMoved     = "moved"     // the log was copied to other offsets, and begins with the epoch record
 )
 
 // epochs maps seq to offset and back. Offsets and seqs of it increase together.
@@ -33,8 +34,7 @@ const (
 type epochs []epoch
 
 func (e epochs) seqOf(offset int64) uint64 {
-	i := sort.Search(len(e), func(i int) bool { return e[i].start > offset }) - 1
-	return e[max(i, 0)].base + uint64(offset)
+	return e.at(offset).base + uint64(offset)
 }
 
 // offsetOf is the offset of the first record with seq >= seq, as far as the
@@ -77,6 +77,39 @@ func (e epochs) raised(start int64, first uint64, reason string) epochs {
 	return append(kept, epoch{start: start, base: first - uint64(start), reason: reason})
 }
 
+// adopted returns the epochs after an epoch record of the log, if it raises the
+// base. Its Seq and Offset are set.
+func (e epochs) adopted(r *Record) (epochs, bool) {
+	seq := r.Base + uint64(r.Offset)
+	known := e.at(r.Offset)
+	if seq <= r.Seq || known.reason == epochMoved && known.start == r.Offset {
+		return e, false
+	}
+	reason := epochStopped
+	if r.Reason == epochMoved {
+		reason = epochMoved
+	}
+	return e.raised(r.Offset, seq, reason), true
+}
+
+// at is the epoch of an offset.
+func (e epochs) at(offset int64) epoch {
+	i := sort.Search(len(e), func(i int) bool { return e[i].start > offset }) - 1
+	return e[max(i, 0)]
+}
+
+// first is the offset of the first record of a log that starts at start, without
+// the epoch record that a copied log begins with: its seq was that of a record
+// that had expired, and a reader who asks for that one is told so.
+func (e epochs) first(start int64) int64 {
+	for _, x := range e {
+		if x.reason == epochMoved && x.start == start {
+			return start + 1
+		}
+	}
+	return start
+}
+
 func loadEpochs(ctx context.Context, db *state.DB) (epochs, error) {
 	rows, err := db.Read().QueryContext(ctx, `SELECT start_offset, base, reason FROM epochs ORDER BY start_offset`)
 	if err != nil {
@@ -94,7 +127,20 @@ func loadEpochs(ctx context.Context, db *state.DB) (epochs, error) {
 	return all, rows.Err()
 }
 
-// save replaces the stored epochs in tx.
+// saveAll replaces all stored epochs in tx.
+func (e epochs) saveAll(ctx context.Context, tx *sql.Tx, now time.Time) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM epochs`); err != nil {
+		return fmt.Errorf("ingest: save epochs: %w", err)
+	}
+	for i := range e {
+		if err := e[:i+1].save(ctx, tx, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// save replaces the stored epochs from the newest one on in tx.
 func (e epochs) save(ctx context.Context, tx *sql.Tx, now time.Time) error {
 	newest := e[len(e)-1]
 	if _, err := tx.ExecContext(ctx, `DELETE FROM epochs WHERE start_offset >= $1`, newest.start); err != nil {

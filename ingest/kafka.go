@@ -124,12 +124,17 @@ func readRecords(from kafka.RecordReader, offset int64) ([]fetched, error) {
 // and all in-sync replicas have them when it returns without an error; after an
 // error they may or may not be there.
 func (t *topic) produce(ctx context.Context, values [][]byte, now time.Time) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
 	records := make([]kafka.Record, len(values))
 	for i, v := range values {
 		records[i] = kafka.Record{Time: now, Value: kafka.NewBytes(v)}
 	}
+	return t.produceRecords(ctx, records)
+}
+
+// produceRecords is produce for records that have their own times.
+func (t *topic) produceRecords(ctx context.Context, records []kafka.Record) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	res, err := t.client.Produce(ctx, &kafka.ProduceRequest{
 		Topic: t.name, Partition: partition, RequiredAcks: kafka.RequireAll,
 		Records: kafka.NewRecordReader(records...), Compression: kafka.Zstd,
@@ -141,4 +146,21 @@ func (t *topic) produce(ctx context.Context, values [][]byte, now time.Time) (in
 		return 0, fmt.Errorf("ingest: produce: %w", res.Error)
 	}
 	return res.BaseOffset, nil
+}
+
+// probe returns the fingerprint of the record at offset, 0 when it is not there.
+func (t *topic) probe(ctx context.Context, offset int64) (uint64, error) {
+	p, err := t.fetch(ctx, offset, 1, 100*time.Millisecond)
+	if errors.Is(err, kafka.OffsetOutOfRange) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range p.records {
+		if r.offset == offset {
+			return fingerprintOf(r.value, r.time), nil
+		}
+	}
+	return 0, nil
 }

@@ -60,7 +60,7 @@ func (t *Tail) open(ctx context.Context, position uint64, size int) error {
 }
 
 func (t *Tail) reconcile(ctx context.Context, start, end int64) error {
-	from, same, err := t.marks.divergence(start, end, func(offset int64) (uint64, error) { return t.probe(ctx, offset) })
+	from, same, err := t.marks.divergence(start, end, func(offset int64) (uint64, error) { return t.topic.probe(ctx, offset) })
 	if err != nil {
 		return err
 	}

@@ -127,26 +127,30 @@ func (r *Reader) fill(ctx context.Context, limit int) (events []Event, news <-ch
 	if n := len(r.buf); n > 0 {
 		r.cursor = r.buf[n-1].Record.Seq + 1
 	}
-	if e, lost := r.tail.epochs.Load().lostBetween(from, r.cursor); lost {
-		events = r.tell(events, e)
-	}
-	return events, news, closed, nil
+	return r.tell(from, events), news, closed, nil
 }
 
-// tell puts the event of lost records where they were lost: before the entries
-// behind them. What stands before the place is brought first, alone.
-func (r *Reader) tell(events []Event, lost Event) []Event {
-	before := sort.Search(len(r.buf), func(i int) bool { return r.buf[i].Record.Seq >= lost.To })
-	if before > 0 {
-		clear(r.buf[before:])
-		r.buf = r.buf[:before]
-		r.cursor = r.buf[before-1].Record.Seq + 1
-		return events
+// tell puts the events of lost records where they were lost: before the entries
+// behind them. What stands before such a place is brought first, alone. What the
+// reader is told already, as expired, is not told again.
+func (r *Reader) tell(from uint64, events []Event) []Event {
+	for _, e := range events {
+		from = e.To
 	}
-	if len(events) > 0 {
-		return events // the reader is told already that records are missing here
+	for {
+		lost, ok := r.tail.epochs.Load().lostBetween(from, r.cursor)
+		if !ok {
+			return events
+		}
+		before := sort.Search(len(r.buf), func(i int) bool { return r.buf[i].Record.Seq >= lost.To })
+		if before > 0 {
+			clear(r.buf[before:])
+			r.buf = r.buf[:before]
+			r.cursor = r.buf[before-1].Record.Seq + 1
+			return events
+		}
+		events, from = append(events, lost), lost.To
 	}
-	return append(events, lost)
 }
 
 // fillCold reads behind the ring, from Kafka through the shared blocks. It
@@ -157,7 +161,7 @@ func (r *Reader) fillCold(ctx context.Context, limit int) ([]Event, error) {
 	e := *t.epochs.Load()
 	offset, end := e.offsetOf(r.cursor), e.offsetOf(floor)
 	var events []Event
-	if start := t.logStart.Load(); offset < start {
+	if start := e.first(t.logStart.Load()); offset < start {
 		to := min(e.seqOf(start), floor)
 		if r.cursor > 0 {
 			events = append(events, Event{Name: EventExpired, From: r.cursor, To: to})

@@ -54,7 +54,10 @@ func (t *Tail) Tip() uint64 {
 }
 
 // Start is the seq of the oldest record that the log still holds.
-func (t *Tail) Start() uint64 { return t.epochs.Load().seqOf(t.logStart.Load()) }
+func (t *Tail) Start() uint64 {
+	e := t.epochs.Load()
+	return e.seqOf(e.first(t.logStart.Load()))
+}
 
 // run reads the log until ctx ends. Whatever fails is tried again: the broker
 // may be restarting, the state database busy.
@@ -112,7 +115,7 @@ func (t *Tail) verify(ctx context.Context) error {
 		return err
 	}
 	from, same, err := t.marks.before(t.next).divergence(start, end, func(offset int64) (uint64, error) {
-		return t.probe(ctx, offset)
+		return t.topic.probe(ctx, offset)
 	})
 	if err != nil {
 		return err
@@ -128,23 +131,6 @@ func (t *Tail) verify(ctx context.Context) error {
 	t.logStart.Store(start)
 	t.logEnd.Store(end)
 	return nil
-}
-
-// probe returns the fingerprint of the record at offset, 0 when it is not there.
-func (t *Tail) probe(ctx context.Context, offset int64) (uint64, error) {
-	p, err := t.topic.fetch(ctx, offset, 1, 100*time.Millisecond)
-	if errors.Is(err, kafka.OffsetOutOfRange) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	for _, r := range p.records {
-		if r.offset == offset {
-			return fingerprintOf(r.value, r.time), nil
-		}
-	}
-	return 0, nil
 }
 
 // regress goes on at offset from, whose records get seqs that were never shown.
@@ -234,11 +220,11 @@ func (t *Tail) take(ctx context.Context, records []fetched) error {
 // it is a new one over an old log, or another node raised the base. The epoch
 // begins with the record itself. In all other cases the record says what is known.
 func (t *Tail) adopt(ctx context.Context, e epochs, r *Record) (epochs, error) {
-	seq := r.Base + uint64(r.Offset)
-	if seq <= r.Seq {
+	raised, ok := e.adopted(r)
+	if !ok {
 		return e, nil
 	}
-	raised := e.raised(r.Offset, seq, epochStopped)
+	seq := raised.seqOf(r.Offset)
 	if err := t.db.Write(ctx, raised.install(ctx, max(t.ceiling, seq+1))); err != nil {
 		return e, err
 	}

@@ -38,6 +38,9 @@ func openTopic(ctx context.Context, cfg Kafka, log *slog.Logger) (*topic, error)
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		err := t.ensure(ctx)
 		if err == nil {
+			_, _, err = t.bounds(ctx) // a new partition has no leader for a moment
+		}
+		if err == nil {
 			return t, t.checkConfig(ctx, log)
 		}
 		if ctx.Err() != nil || lasting(err) || time.Now().Add(pause).After(deadline) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -275,4 +276,65 @@ func (b *Broker) DeleteRecords(offset int64) {
 	if err != nil || res.Topics[0].Partitions[0].ErrorCode != 0 {
 		b.t.Fatalf("delete records: %v %+v", err, res)
 	}
+}
+
+// Skip makes an empty topic begin at an offset.
+func (b *Broker) Skip(offset int64) {
+	b.t.Helper()
+	if offset == 0 {
+		return
+	}
+	filler := make([][]byte, offset)
+	for i := range filler {
+		filler[i] = ingest.Heartbeat()
+	}
+	b.Produce(filler...)
+	b.DeleteRecords(offset)
+}
+
+// Bounds are the offset of the first record and one past the last.
+func (b *Broker) Bounds() (start, end int64) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	res, err := b.Client().ListOffsets(ctx, &kafka.ListOffsetsRequest{
+		Topics: map[string][]kafka.OffsetRequest{b.topic: {kafka.FirstOffsetOf(0), kafka.LastOffsetOf(0)}},
+	})
+	if err != nil || len(res.Topics[b.topic]) != 1 || res.Topics[b.topic][0].Error != nil {
+		b.t.Fatalf("list offsets: %v %+v", err, res)
+	}
+	return res.Topics[b.topic][0].FirstOffset, res.Topics[b.topic][0].LastOffset
+}
+
+// Read returns n records from offset on.
+func (b *Broker) Read(offset int64, n int) (all []Stored) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	client := b.Client()
+	for len(all) < n {
+		res, err := client.Fetch(ctx, &kafka.FetchRequest{
+			Topic: b.topic, Offset: offset + int64(len(all)), MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Second,
+		})
+		if err != nil || res.Error != nil {
+			b.t.Fatalf("fetch: %v %v", err, res)
+		}
+		for len(all) < n {
+			r, err := res.Records.ReadRecord()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				b.t.Fatalf("fetch: %v", err)
+			}
+			value, err := kafka.ReadAll(r.Value)
+			if err != nil {
+				b.t.Fatalf("fetch: %v", err)
+			}
+			if r.Offset >= offset+int64(len(all)) {
+				all = append(all, Stored{Time: r.Time, Value: value})
+			}
+		}
+	}
+	return all
 }
