@@ -7,6 +7,7 @@
 //	root.go      the root, groups of commands, suggestions
 //	serve.go     serve
 //	admin*.go    admin and its commands, over the running program's socket
+//	log.go       log copy
 //	broker.go    broker, the embedded broker's process
 //	version.go   which program this is
 //	config.go    config example, config check

@@ -25,7 +25,7 @@ the other servers and to live streams.`,
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true, // main prints them
-	}, newServe(), newAdminCommand(), newQuery(), newConfig(), newVersion(), newBroker(), newEngine())
+	}, newServe(), newAdminCommand(), newQuery(), newLog(), newConfig(), newVersion(), newBroker(), newEngine())
 	root.SetVersionTemplate("tributary {{.Version}}\n")
 	root.SetFlagErrorFunc(suggestFlag)
 	return root

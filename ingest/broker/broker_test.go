@@ -43,6 +43,22 @@ func TestReopenKeepsEverything(t *testing.T) {
 	}
 }
 
+// A log that is opened for a copy stays as it is.
+func TestStillBrokerWritesNothing(t *testing.T) {
+	o := options(t)
+	o.Still = true
+	o.Retention.Every = time.Millisecond
+	b := open(t, o)
+	mustProduce(t, client(t, o.Socket), "a", "b")
+	closeBroker(t, b)
+	o.Retention.Age = time.Millisecond
+	open(t, o)
+	time.Sleep(20 * time.Millisecond) // many runs of the keeper, if there were any
+	if got := read(t, client(t, o.Socket), 0); len(got) != 2 {
+		t.Fatal(got)
+	}
+}
+
 // A fetch at the end waits MaxWait and brings nothing, no error; a record that arrives
 // meanwhile is brought at once.
 func TestFetchWaits(t *testing.T) {

@@ -33,6 +33,8 @@ type Options struct {
 	LockWait time.Duration
 	// Log is required.
 	Log *slog.Logger
+	// Still leaves the log as it is: no heartbeat, no retention. For a copy, not for service.
+	Still bool
 	// Ready is called once by Run, when clients are served.
 	Ready func()
 
@@ -66,6 +68,9 @@ func (o *Options) applyDefaults() {
 		o.LockWait = 10 * time.Second
 	}
 	o.Retention.applyDefaults()
+	if o.Still {
+		o.off.startRun, o.off.timer = true, true
+	}
 }
 
 func (r *Retention) applyDefaults() {
