@@ -39,12 +39,14 @@ const (
 
 // CopyReport says what a copy came to.
 type CopyReport struct {
-	Records     int64 // in the copy
-	Found       int64 // of them, there from an interrupted copy
-	Bytes       int64 // of the values
-	First, Last uint64
-	Start, End  int64  // offsets of the copy: first, one past the last
-	Fingerprint uint64 // of all values, times and seqs, compared after reading both again
+	Records     int64  `json:"records"` // in the copy
+	Found       int64  `json:"found"`   // of them, there from an interrupted copy
+	Bytes       int64  `json:"bytes"`   // of the values
+	First       uint64 `json:"first_seq"`
+	Last        uint64 `json:"last_seq"`
+	Start       int64  `json:"start_offset"` // of the copy
+	End         int64  `json:"end_offset"`   // of the copy: one past the last record
+	Fingerprint uint64 `json:"fingerprint"`  // of all values, times and seqs, compared after reading both again
 }
 
 const copyQuiet = 2 * time.Second

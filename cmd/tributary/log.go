@@ -80,11 +80,11 @@ func copyLog(cmd *cobra.Command, options daemon.CopyOptions) error {
 		return err
 	}
 	if !options.DryRun {
-		next := "kafka.brokers as it is"
+		next, old := "this configuration", "embedded log"
 		if options.To == daemon.Embedded {
-			next = "kafka.brokers: embedded"
+			next, old = "kafka.brokers: embedded", "Kafka's log"
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "Done. Start serve with %s; the log in %s is no longer used.\n", next, options.From)
+		fmt.Fprintf(cmd.ErrOrStderr(), "Done. Start serve with %s; the %s is no longer used.\n", next, old)
 	}
 	return nil
 }
