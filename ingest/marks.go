@@ -126,12 +126,13 @@ func saveMarks(ctx context.Context, tx *sql.Tx, batch marks) error {
 	return nil
 }
 
-// pruneMarks drops what is older than the newest marksKept.
-func pruneMarks(ctx context.Context, tx *sql.Tx, newest uint64) error {
+// pruneMarks drops what is older than the newest marksKept records: by offset, for
+// seqs skip after an unclean stop.
+func pruneMarks(ctx context.Context, tx *sql.Tx, newest int64) error {
 	if newest < marksKept {
 		return nil
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM marks WHERE first_seq < $1`, int64(newest-marksKept)); err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM marks WHERE first_offset < $1`, newest-marksKept); err != nil {
 		return fmt.Errorf("ingest: prune marks: %w", err)
 	}
 	return nil

@@ -107,7 +107,7 @@ func (c *stateCursor) fold(ctx context.Context, tx *sql.Tx, entries []*Entry) er
 	newest := entries[len(entries)-1].Record.Seq
 	return errors.Join(
 		saveMarks(ctx, tx, batch),
-		pruneMarks(ctx, tx, newest),
+		pruneMarks(ctx, tx, entries[len(entries)-1].Record.Offset),
 		w.prune(c.tail.Start()),
 		saveCursor(ctx, tx, stateCursorName, newest, time.Now()),
 	)
