@@ -253,28 +253,30 @@ func TestAttributedTo(t *testing.T) {
 func TestDates(t *testing.T) {
 	want := time.Date(2026, 11, 5, 11, 46, 50, 0, time.UTC)
 	for in, want := range map[string]time.Time{
-		`"2026-11-05T11:46:50Z"`:                                   want,
-		`"2026-11-05t11:46:50z"`:                                   want,
-		`"2026-11-05T12:46:50+01:00"`:                              want,
-		`"2026-11-05T12:46:50+0100"`:                               want,
-		`"2026-11-05T11:46:50"`:                                    want,
-		`"2026-11-05 11:46:50"`:                                    want,
-		`"2026-11-05 11:46:50 UTC"`:                                want,
-		`"2026-11-05 11:46:50+00:00"`:                              want,
-		`"Thu, 05 Nov 2026 11:46:50 GMT"`:                          want,
-		`"2026-11-05T11:46:50.123456789Z"`:                         want.Add(123 * time.Millisecond),
-		`"2026-11-05T11:46Z"`:                                      want.Truncate(time.Minute),
-		`"2026-11-05"`:                                             want.Truncate(24 * time.Hour),
-		`1793879210`:                                               want,
-		`1793879210123`:                                            want.Add(123 * time.Millisecond),
+		`"2026-11-05T11:46:50Z"`:           want,
+		`"2026-11-05t11:46:50z"`:           want,
+		`"2026-11-05T12:46:50+01:00"`:      want,
+		`"2026-11-05T12:46:50+0100"`:       want,
+		`"2026-11-05T11:46:50"`:            want,
+		`"2026-11-05 11:46:50"`:            want,
+		`"2026-11-05 11:46:50 UTC"`:        want,
+		`"2026-11-05 11:46:50+00:00"`:      want,
+		`"Thu, 05 Nov 2026 11:46:50 GMT"`:  want,
+		`"2026-11-05T11:46:50.123456789Z"`: want.Add(123 * time.Millisecond),
+		`"2026-11-05T11:46Z"`:              want.Truncate(time.Minute),
+		`"2026-11-05"`:                     want.Truncate(24 * time.Hour),
+		`1793879210`:                       want,
+		`1793879210123`:                    want.Add(123 * time.Millisecond),
+
 		`{"@type":"xsd:dateTime","@value":"2026-11-05T11:46:50Z"}`: want,
-		`["2026-11-05T11:46:50Z"]`:                                 want,
-		`"yesterday"`:                                              {},
-		`"0000-00-00T00:00:00Z"`:                                   {},
-		`"0001-01-01T00:00:00Z"`:                                   {},
-		`"99999-01-01T00:00:00Z"`:                                  {},
-		`"9999-12-31T23:59:59-12:00"`:                              {},
-		`""`:                                                       {}, `null`: {}, `true`: {}, `-1`: {}, `1e300`: {}, `1e400`: {}, `{}`: {}, `[]`: {},
+
+		`["2026-11-05T11:46:50Z"]`:    want,
+		`"yesterday"`:                 {},
+		`"0000-00-00T00:00:00Z"`:      {},
+		`"0001-01-01T00:00:00Z"`:      {},
+		`"99999-01-01T00:00:00Z"`:     {},
+		`"9999-12-31T23:59:59-12:00"`: {},
+		`""`:                          {}, `null`: {}, `true`: {}, `-1`: {}, `1e300`: {}, `1e400`: {}, `{}`: {}, `[]`: {},
 	} {
 		if got := note(t, `"published":`+in).Published; !got.Equal(want) || got.Location() != time.UTC {
 			t.Errorf("%s: %v, want %v", in, got, want)
@@ -385,10 +387,11 @@ func TestAttachments(t *testing.T) {
 		`{"type":"Document","url":[{"type":"Link","href":"https://a.example/1","mediaType":"audio/ogg"}]}`: {URL: "https://a.example/1", MediaType: "audio/ogg", Type: "audio"},
 		`{"type":"Document","url":{"href":"https://a.example/1"}}`:                                         {URL: "https://a.example/1", Type: "unknown"},
 		`{"type":"Link","href":"https://a.example/1.jpg"}`:                                                 {URL: "https://a.example/1.jpg", Type: "image"},
-		`"https://a.example/1.png"`:                                                                        {URL: "https://a.example/1.png", Type: "image"},
-		`{"type":"Image","url":"https://a.example/1","width":1e9,"height":-5,"focalPoint":[9,"-0.5"]}`:     {URL: "https://a.example/1", Type: "image", Width: 1 << 16, FocusX: 1, FocusY: -0.5},
-		`{"type":"Image","url":"https://a.example/1","focalPoint":[0.1],"blurhash":"<script>"}`:            {URL: "https://a.example/1", Type: "image"},
-		`{"type":"Video","url":"https://a.example/1","icon":{"url":"https://a.example/2"}}`:                {URL: "https://a.example/1", Type: "video", Preview: "https://a.example/2"},
+
+		`"https://a.example/1.png"`: {URL: "https://a.example/1.png", Type: "image"},
+		`{"type":"Image","url":"https://a.example/1","width":1e9,"height":-5,"focalPoint":[9,"-0.5"]}`: {URL: "https://a.example/1", Type: "image", Width: 1 << 16, FocusX: 1, FocusY: -0.5},
+		`{"type":"Image","url":"https://a.example/1","focalPoint":[0.1],"blurhash":"<script>"}`:        {URL: "https://a.example/1", Type: "image"},
+		`{"type":"Video","url":"https://a.example/1","icon":{"url":"https://a.example/2"}}`:            {URL: "https://a.example/1", Type: "video", Preview: "https://a.example/2"},
 	} {
 		for _, in := range []string{in, "[null,7," + in + "]"} {
 			if p := note(t, `"attachment":`+in); len(p.Attachments) != 1 || p.Attachments[0] != want {
@@ -486,6 +489,7 @@ func TestConsent(t *testing.T) {
 		`,"summaryMap":{"en":"#nobot"}`:                                                             {OptOut: true},
 		`,"name":"Ada #nobot"`:                                                                      {OptOut: true},
 		`,"tag":[{"type":"Hashtag","name":"#NoIndex"}]`:                                             {OptOut: true},
+
 		`,"attachment":{"type":"PropertyValue","name":"Bots","value":"<p>#nobot</p>"}`:   {OptOut: true},
 		`,"attachment":[{"type":"schema:PropertyValue","name":"#nosearch","value":"x"}]`: {OptOut: true},
 		`,"attachment":[{"type":"Note","name":"#nosearch","value":"x"}]`:                 {},
