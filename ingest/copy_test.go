@@ -12,6 +12,7 @@ import (
 	"tributary/ingest"
 	"tributary/ingest/ingesttest"
 	"tributary/ingest/state"
+	"tributary/ingest/state/statetest"
 )
 
 // tryCopy copies a log for the state database in dir.
@@ -19,7 +20,7 @@ func tryCopy(t *testing.T, from, to *ingesttest.Broker, dir string, change func(
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	db, err := state.Open(ctx, "sqlite:"+filepath.Join(dir, "state.db"), ingesttest.Logger(t))
+	db, err := state.Open(ctx, statetest.Source(t, filepath.Join(dir, "state.db")), ingesttest.Logger(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +326,7 @@ func TestCopyRefuses(t *testing.T) {
 func stored(t *testing.T, dir string) (rows [][2]int64) {
 	t.Helper()
 	ctx := context.Background()
-	db, err := state.Open(ctx, "sqlite:"+filepath.Join(dir, "state.db"), ingesttest.Logger(t))
+	db, err := state.Open(ctx, statetest.Source(t, filepath.Join(dir, "state.db")), ingesttest.Logger(t))
 	if err != nil {
 		t.Fatal(err)
 	}
