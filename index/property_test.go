@@ -14,21 +14,15 @@ import (
 	"tributary/ingest"
 	"tributary/ingest/ap"
 	"tributary/ingest/ingesttest"
+	"tributary/ingest/testseed"
 )
 
-var (
-	seedFlag  = flag.Uint64("index.seed", 0, "seed of the property test; 0: by the clock")
-	stepsFlag = flag.Int("index.steps", 60, "records of the property test")
-)
+var stepsFlag = flag.Int("index.steps", 60, "records of the property test")
 
 // TestModel: whatever is created, edited, deleted, withdrawn, repeated, replayed
 // and cut into batches, every question has the model's answer (I4, I5, I7).
 func TestModel(t *testing.T) {
-	seed := *seedFlag
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("seed %d", seed)
+	seed := testseed.Of(t)
 	w := &world{env: newEnv(t, quick), rand: rand.New(rand.NewPCG(seed, 1))}
 	for n := 0; n < *stepsFlag && !t.Failed(); n++ {
 		w.step()

@@ -13,6 +13,7 @@ import (
 	"tributary/ingest/ingesttest"
 	"tributary/ingest/state"
 	"tributary/ingest/state/statetest"
+	"tributary/ingest/testseed"
 )
 
 // tryCopy copies a log for the state database in dir.
@@ -186,8 +187,7 @@ func (p *past) move(to *ingesttest.Broker) {
 // TestCopiedLogReadsTheSame moves logs with any past to another broker and back,
 // and reads them there from any cursor, and with a new state database.
 func TestCopiedLogReadsTheSame(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := testseed.Of(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for range 6 {
 		b, dir := ingesttest.NewFake(t, ""), t.TempDir()

@@ -9,6 +9,7 @@ import (
 
 	"tributary/ingest"
 	"tributary/ingest/ingesttest"
+	"tributary/ingest/testseed"
 )
 
 // history makes a random sequence of records as admission on two nodes might
@@ -51,8 +52,7 @@ func history(rng *rand.Rand, n int) []*ingest.Record {
 // client and reads them by a running Tail, by one started in the middle and by
 // cold readers: all see the same.
 func TestRepeatsAreDroppedForEveryReader(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := testseed.Of(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	b := ingesttest.NewBroker(t, "")
 	running := ingesttest.NewOn(t, b, t.TempDir())

@@ -17,6 +17,7 @@ import (
 
 	"tributary/ingest"
 	"tributary/ingest/ingesttest"
+	"tributary/ingest/testseed"
 )
 
 // story makes a random log: creates of every tier on five servers, edits that
@@ -215,8 +216,7 @@ func heap() int64 {
 // read at all speeds. They cost at most 20 MB, and each sees what the model says,
 // those who stood still when they go on.
 func Test200Readers(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := testseed.Of(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	const readers, records = 200, 1500
 	f := newFixture(t, Config{}, nil)
@@ -310,8 +310,7 @@ func mb(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 // Readers who follow live while the story is told see all that lasts, in order
 // and once. What was ended later they may have seen before its end.
 func TestLiveReaders(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := testseed.Of(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	f := newFixture(t, Config{}, nil)
 	told := story(rng, 400)

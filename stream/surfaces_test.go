@@ -10,6 +10,7 @@ import (
 
 	"tributary/ingest"
 	"tributary/ingest/ingesttest"
+	"tributary/ingest/testseed"
 )
 
 // told is a story as Mastodon's streams tell it.
@@ -69,8 +70,7 @@ func (w told) check(seen []string) error {
 // A random story of all tiers, with edits, deletes and a withdrawn server, is told
 // by every surface as the model says, to clients that follow it live.
 func TestMastodonSurfaces(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := testseed.Of(t)
 	f := newFixture(t, Config{}, nil)
 	const last = "https://end.example/notes/1"
 	seen := map[string][]string{}

@@ -12,13 +12,14 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tributary/ingest/testseed"
 )
 
 // SIGKILL while batches are written loses none that was acknowledged, and leaves no part of one; the next life of the
 // child goes on (I1).
 func TestKillLosesNothingAcknowledged(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := testseed.Of(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	const size = 500
 	o := options(t)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tributary/ingest/child"
+	"tributary/ingest/testseed"
 
 	"github.com/segmentio/kafka-go"
 	"golang.org/x/sys/unix"
@@ -24,8 +25,7 @@ import (
 // SIGKILL while producers write loses nothing that was acknowledged, and the log goes
 // on with the next life of the child.
 func TestKillLosesNothingAcknowledged(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := testseed.Of(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	o := options(t)
 	p := supervise(t, o)

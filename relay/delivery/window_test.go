@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tributary/ingest"
+	"tributary/ingest/testseed"
 )
 
 // entry makes a create of an actor's post.
@@ -127,8 +128,7 @@ func end(log [][2]string) uint64 { return uint64(len(log) + 1) }
 // TestWindowAgainstModel drives a window through reads, answers, failures, letting
 // go and reading again, and compares it with a model: a set of settled seqs.
 func TestWindowAgainstModel(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := testseed.Of(t)
 	for round := range uint64(300) {
 		modelRound(t, rand.New(rand.NewPCG(seed, round)))
 	}

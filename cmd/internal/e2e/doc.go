@@ -7,7 +7,7 @@
 // counts. relay/simulator makes the many servers that a load needs.
 //
 //	make e2e                                        all of it
-//	go test -tags e2e ./cmd/internal/e2e -run TestKills -seed 7 -rounds 40
+//	TRIBUTARY_SEED=7 go test -tags e2e ./cmd/internal/e2e -run TestKills -rounds 40
 //
 // The tests need Linux (they find child processes in /proc), Go, and npm with a
 // Node.js of any version: the one that Fedify needs comes with its packages,

@@ -11,12 +11,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tributary/ingest/testseed"
 )
 
-var (
-	engineSeedFlag  = flag.Uint64("engine-seed", 0, "seed of TestEngineKills; 0 takes one from the clock")
-	engineRoundFlag = flag.Int("engine-rounds", 20, "kills of TestEngineKills")
-)
+var engineRoundFlag = flag.Int("engine-rounds", 20, "kills of TestEngineKills")
 
 // The world of TestEngineKills. Five authors make a group, whose counts are shown.
 const (
@@ -29,11 +28,7 @@ const (
 // again under load. Every post is taken at once, streams and deliveries notice nothing,
 // and in the end the index has every post that may be shown, and counts it, once.
 func TestEngineKills(t *testing.T) {
-	seed := *engineSeedFlag
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("seed %d: repeat with -engine-seed %d -engine-rounds %d", seed, seed, *engineRoundFlag)
+	seed := testseed.Of(t)
 	k := newEngineKills(t, seed)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -10,12 +10,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tributary/ingest/testseed"
 )
 
-var (
-	seedFlag  = flag.Uint64("seed", 0, "seed of TestKills; 0 takes one from the clock")
-	roundFlag = flag.Int("rounds", 24, "kills of TestKills")
-)
+var roundFlag = flag.Int("rounds", 24, "kills of TestKills")
 
 // The world of TestKills.
 const (
@@ -45,11 +44,7 @@ var crashPoints = []struct {
 // I1, I2, I7: every acknowledged post reaches every healthy subscriber, and the
 // firehose: there once, in order, whatever is killed when.
 func TestKills(t *testing.T) {
-	seed := *seedFlag
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("seed %d: repeat with -seed %d -rounds %d", seed, seed, *roundFlag)
+	seed := testseed.Of(t)
 	k := newKills(t, seed)
 	k.program.startReady()
 	ctx, cancel := context.WithCancel(t.Context())

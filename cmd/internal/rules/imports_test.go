@@ -47,7 +47,7 @@ var testOnly = map[string]struct {
 	module + "/ingest/ingesttest":      {[]string{"ingest/ingesttest"}, "it is a log for tests"},
 	module + "/ingest/state/statetest": {[]string{"ingest/state/statetest", "ingest/ingesttest"}, "it is a database for tests"},
 	module + "/relay/simulator":        {[]string{"relay/simulator", "cmd/load"}, "the product must not come with a fake fediverse"},
-	"testing":                          {[]string{"ingest/ingesttest", "ingest/state/statetest", "relay/simulator"}, "it adds its flags to the program"},
+	"testing":                          {[]string{"ingest/ingesttest", "ingest/state/statetest", "ingest/testseed", "relay/simulator"}, "it adds its flags to the program"},
 }
 
 // What has one place in the product, or none.
