@@ -30,6 +30,8 @@
 // # Files
 //
 //	world.go      World: seed, keys, all servers
+//	population.go servers of many kinds
+//	traffic.go    what they send at a rate
 //	server.go     Server: listener, Down and Up, routing
 //	behaviour.go  the ways to answer
 //	account.go    accounts and their documents

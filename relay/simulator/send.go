@@ -48,6 +48,12 @@ func (s *Server) Follow(ctx context.Context, inbox string) (Activity, Response, 
 	return s.make(ctx, inbox, func() (Activity, error) { return s.subscribe(inbox) })
 }
 
+// Subscribe subscribes to a relay as the server's software does: by its inbox, or by its
+// actor, which not every relay takes. Then the answer is no 2xx, and Follow remains.
+func (s *Server) Subscribe(ctx context.Context, inbox, _ string) (Activity, Response, error) {
+	return s.Follow(ctx, inbox)
+}
+
 // Unfollow leaves the relay again.
 func (s *Server) Unfollow(ctx context.Context, inbox string) (Activity, Response, error) {
 	return s.make(ctx, inbox, func() (Activity, error) { return s.unsubscribe(inbox) })

@@ -25,7 +25,9 @@ type Config struct {
 	Name          string // for logs; a default by number when empty
 	Software      string // NodeInfo name; "mastodon" when empty
 	Accounts      []Account
-	DiscardBodies bool // deliveries keep no bytes: for long runs
+	DiscardBodies bool          // deliveries keep no bytes: for long runs
+	Nature        Nature        // Good when empty
+	Pause         time.Duration // of a slow server, before each byte
 }
 
 // Server is one server of the fediverse, on a port of its own.
@@ -54,6 +56,9 @@ type Server struct {
 func newServer(cfg Config, log *slog.Logger, rng *rand.Rand, keys []*rsa.PrivateKey) *Server {
 	if cfg.Software == "" {
 		cfg.Software = "mastodon"
+	}
+	if cfg.Nature == "" {
+		cfg.Nature = Good
 	}
 	return &Server{
 		cfg:      cfg,
