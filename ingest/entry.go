@@ -34,6 +34,7 @@ const (
 	FormMastodon
 	FormEventSource
 	FormDelivery
+	FormAnnounce
 	formCount
 )
 

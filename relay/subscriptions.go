@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tributary/ingest/state"
+	"tributary/relay/delivery"
 )
 
 // Enqueue writes an activity of one of our actors to one inbox into the table
@@ -72,13 +73,13 @@ func (s *Subscriptions) Accepted(context.Context) ([]Subscriber, error) {
 	return list, nil
 }
 
-// Inboxes lists the delivery inboxes of the accepted subscribers, each once or
+// Receivers lists the delivery inboxes of the accepted subscribers, each once or
 // more: what relay/delivery keeps lanes for.
-func (s *Subscriptions) Inboxes(context.Context) ([]string, error) {
-	var list []string
+func (s *Subscriptions) Receivers(context.Context) ([]delivery.Receiver, error) {
+	var list []delivery.Receiver
 	for _, sub := range s.current.Load().all {
 		if sub.State == StateAccepted {
-			list = append(list, sub.Delivery)
+			list = append(list, delivery.Receiver{Inbox: sub.Delivery})
 		}
 	}
 	return list, nil

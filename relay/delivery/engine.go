@@ -20,10 +20,10 @@ import (
 
 // Subscribers says whose inboxes want the posts.
 type Subscribers interface {
-	// Inboxes lists the delivery inboxes of all accepted subscribers, each once or more.
-	Inboxes(context.Context) ([]string, error)
+	// Receivers lists the delivery inboxes of all accepted subscribers, each once or more.
+	Receivers(context.Context) ([]Receiver, error)
 	// Changed returns a channel that is closed, or sent to, at the next change. It is
-	// taken before Inboxes, so that no change falls between.
+	// taken before Receivers, so that no change falls between.
 	Changed() <-chan struct{}
 }
 
@@ -47,7 +47,7 @@ type Engine struct {
 	logger  *slog.Logger
 	metrics *Metrics
 
-	encode func(*ingest.Record) []byte
+	encode map[Style]func(*ingest.Record) []byte
 	sender *sender
 	slots  *slots
 	hosts  *hosts
@@ -92,7 +92,10 @@ func newEngine(cfg Config, d Deps, log source) (*Engine, error) {
 	cfg.applyDefaults()
 	e := &Engine{
 		cfg: cfg, deps: d, log: log, logger: d.Log.With("component", "delivery"),
-		metrics: NewMetrics(d.Registerer), encode: encodeForm(d.Actor),
+		metrics: NewMetrics(d.Registerer),
+		encode: map[Style]func(*ingest.Record) []byte{
+			StyleForward: encodeForm(d.Actor, StyleForward), StyleAnnounce: encodeForm(d.Actor, StyleAnnounce),
+		},
 		slots: newSlots(cfg.ExtraMax), hosts: newHosts(), lanes: make(map[string]*lane),
 		closing: make(chan struct{}), aborted: make(chan struct{}), done: make(chan struct{}),
 		stale: make(chan struct{}, 1),
@@ -270,11 +273,17 @@ func (e *Engine) keep(stop, abort context.Context) {
 	}
 }
 
+// target is where a lane leads, and what it brings there.
+type target struct {
+	url   *url.URL
+	style Style
+}
+
 // sync starts the lanes that are missing, ends those that nobody wants, and
 // starts those anew whose row somebody else has made or claimed since: a server
 // that unsubscribes and subscribes again begins at the tip.
 func (e *Engine) sync(stop, abort context.Context, live map[string]*running) error {
-	inboxes, err := e.deps.Subscribers.Inboxes(stop)
+	receivers, err := e.deps.Subscribers.Receivers(stop)
 	if err != nil {
 		return fmt.Errorf("delivery: listing subscribers: %w", err)
 	}
@@ -282,18 +291,23 @@ func (e *Engine) sync(stop, abort context.Context, live map[string]*running) err
 	if err != nil {
 		return err
 	}
-	wanted := make(map[string]*url.URL, len(inboxes))
-	for _, inbox := range inboxes {
-		u, _, err := parseInbox(inbox)
+	wanted := make(map[string]target, len(receivers))
+	for _, r := range receivers {
+		u, _, err := parseInbox(r.Inbox)
 		if err != nil {
-			e.logger.Warn("a subscriber cannot be served", "inbox", inbox, "err", err)
+			e.logger.Warn("a subscriber cannot be served", "inbox", r.Inbox, "err", err)
 			continue
 		}
-		wanted[inbox] = u
+		style := r.Style
+		if before, ok := wanted[r.Inbox]; ok {
+			style = style.merge(before.style)
+		}
+		wanted[r.Inbox] = target{u, style}
 	}
 	for inbox, r := range live {
-		_, want := wanted[inbox]
+		t, want := wanted[inbox]
 		if want && rows[inbox] == r.row.generation {
+			r.receives.Store(uint32(t.style))
 			delete(wanted, inbox)
 			continue
 		}
@@ -305,15 +319,15 @@ func (e *Engine) sync(stop, abort context.Context, live map[string]*running) err
 }
 
 // begin claims and starts lanes.
-func (e *Engine) begin(stop, abort context.Context, live map[string]*running, wanted map[string]*url.URL) error {
+func (e *Engine) begin(stop, abort context.Context, live map[string]*running, wanted map[string]target) error {
 	if len(wanted) == 0 {
 		return nil
 	}
 	tip := e.log.Tip()
 	var rows []row
 	err := e.deps.DB.Write(stop, func(tx *sql.Tx) error {
-		for inbox, u := range wanted {
-			_, host, _ := parseInbox(u.String())
+		for inbox, t := range wanted {
+			_, host, _ := parseInbox(t.url.String())
 			r, err := claim(stop, tx, inbox, host, tip+1)
 			if err != nil {
 				return err
@@ -331,8 +345,9 @@ func (e *Engine) begin(stop, abort context.Context, live map[string]*running, wa
 	return nil
 }
 
-func (e *Engine) start(stop, abort context.Context, live map[string]*running, r row, u *url.URL) {
-	l := newLane(e, r, u)
+func (e *Engine) start(stop, abort context.Context, live map[string]*running, r row, t target) {
+	l := newLane(e, r, t.url)
+	l.receives.Store(uint32(t.style))
 	laneStop, cancelStop := context.WithCancel(stop)
 	laneAbort, cancelAbort := context.WithCancelCause(abort)
 	run := &running{lane: l, done: make(chan struct{}), stop: func() { cancelStop(); cancelAbort(errAborted) }}

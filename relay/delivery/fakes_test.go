@@ -136,6 +136,7 @@ func (r *fakeReader) read(limit int) (batch ingest.Batch, news chan struct{}) {
 type fakeSubscribers struct {
 	mu      sync.Mutex
 	inboxes []string
+	styles  map[string]Style
 	changed chan struct{}
 }
 
@@ -151,10 +152,14 @@ func (s *fakeSubscribers) set(inboxes ...string) {
 	s.changed = make(chan struct{})
 }
 
-func (s *fakeSubscribers) Inboxes(context.Context) ([]string, error) {
+func (s *fakeSubscribers) Receivers(context.Context) ([]Receiver, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.inboxes), nil
+	var all []Receiver
+	for _, inbox := range s.inboxes {
+		all = append(all, Receiver{Inbox: inbox, Style: s.styles[inbox]})
+	}
+	return all, nil
 }
 
 func (s *fakeSubscribers) Changed() <-chan struct{} {

@@ -18,22 +18,23 @@ const (
 	shapeAnnounce              // an Announce of the object by the relay's actor
 )
 
-// shapeOf says how a record goes to subscribed servers.
+// shapeOf says how a record goes to subscribed servers of a style.
 //
 // A post goes as its raw bytes if an LD signature is on them and its actor's own
 // HTTP signature proved them; the receiver verifies the former. Anything else that is
 // a post, or was fetched, goes as an Announce, which makes the receiver fetch it.
-// Update, Delete and Move always go as raw bytes: an Announce cannot say them. An
+// Update, Delete and Move always go as raw bytes: an Announce cannot say them; a
+// server that follows the actor may refuse those (lane.judged). An
 // upgrade goes out as the post that it is if what was known before could not.
-func shapeOf(r *ingest.Record) shape {
+func shapeOf(r *ingest.Record, style Style) shape {
 	switch r.Kind {
 	case ingest.KindCreate:
-		return shapeOfPost(r)
+		return shapeOfPost(r, style)
 	case ingest.KindUpgrade:
 		if r.PrevGrant.Relayable() && r.PrevTier >= ingest.TierRelay {
 			return shapeNone
 		}
-		return shapeOfPost(r)
+		return shapeOfPost(r, style)
 	case ingest.KindUpdate:
 		if r.Activity == "" || len(r.Raw) == 0 {
 			return announceable(r)
@@ -51,9 +52,9 @@ func shapeOf(r *ingest.Record) shape {
 
 // shapeOfPost: an Update may be the first that we hear of a post; it goes by the
 // same rule as a Create.
-func shapeOfPost(r *ingest.Record) shape {
+func shapeOfPost(r *ingest.Record, style Style) shape {
 	activity := r.Activity == "Create" || r.Activity == "Update"
-	if activity && r.LDSigned && r.Verified == ingest.VerifiedHTTP && len(r.Raw) > 0 {
+	if style == StyleForward && activity && r.LDSigned && r.Verified == ingest.VerifiedHTTP && len(r.Raw) > 0 {
 		return shapeRaw
 	}
 	return announceable(r)
@@ -106,11 +107,11 @@ func announceOf(actor string, r *ingest.Record) []byte {
 const digestLen = len("SHA-256=") + 44
 
 // encodeForm makes what all lanes share of an entry: the digest of what goes out,
-// then the body, unless that is Raw. The entry keeps it (ingest.FormDelivery), so
-// that it is made once.
-func encodeForm(actor string) func(*ingest.Record) []byte {
+// then the body, unless that is Raw. The entry keeps it (Style.form), so that it
+// is made once.
+func encodeForm(actor string, style Style) func(*ingest.Record) []byte {
 	return func(r *ingest.Record) []byte {
-		if shapeOf(r) == shapeAnnounce {
+		if shapeOf(r, style) == shapeAnnounce {
 			body := announceOf(actor, r)
 			return append([]byte(signature.Digest(body)), body...)
 		}

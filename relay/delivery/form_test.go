@@ -41,8 +41,38 @@ func TestShape(t *testing.T) {
 		{"unknown", rec{Kind: 99}, shapeNone},
 	} {
 		c.rec.Object, c.rec.Raw = "https://o.example/1", raw
-		if got := shapeOf(&c.rec); got != c.want {
+		if got := shapeOf(&c.rec, StyleForward); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+// Whoever follows the actor gets each post as an Announce, and what only raw bytes can say.
+func TestShapeOfAnnouncing(t *testing.T) {
+	for want, rec := range map[shape]ingest.Record{
+		shapeAnnounce: {Kind: ingest.KindCreate, Activity: "Create", LDSigned: true, Verified: ingest.VerifiedHTTP},
+		shapeRaw:      {Kind: ingest.KindDelete, Activity: "Delete"},
+	} {
+		rec.Object, rec.Raw = "https://o.example/1", []byte(`{}`)
+		if got := shapeOf(&rec, StyleAnnounce); got != want {
+			t.Errorf("kind %d goes as %d, want %d", rec.Kind, got, want)
+		}
+	}
+}
+
+func TestJudgedOfAnnouncing(t *testing.T) {
+	refused := answer{verdict: judgedServer, status: 401}
+	remove := &ingest.Record{Kind: ingest.KindDelete, Activity: "Delete", Object: "https://o.example/1", Raw: []byte(`{}`)}
+	post := &ingest.Record{Kind: ingest.KindCreate, Object: "https://o.example/1", Raw: []byte(`{}`)}
+	for _, c := range []struct {
+		rec   *ingest.Record
+		style Style
+		want  verdict
+	}{
+		{remove, StyleAnnounce, judgedRecord}, {remove, StyleForward, judgedServer}, {post, StyleAnnounce, judgedServer},
+	} {
+		if got := judged(c.rec, c.style, refused).verdict; got != c.want {
+			t.Errorf("kind %d, style %d: %d, want %d", c.rec.Kind, c.style, got, c.want)
 		}
 	}
 }
@@ -59,7 +89,7 @@ func TestAnnounce(t *testing.T) {
 	if got := string(announceOf(actor, &r)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	digest, body := splitForm(&r, encodeForm(actor)(&r))
+	digest, body := splitForm(&r, encodeForm(actor, StyleForward)(&r))
 	if string(body) != want || digest != signature.Digest(body) {
 		t.Errorf("form: %s %s", digest, body)
 	}
@@ -79,7 +109,7 @@ func TestAnnounce(t *testing.T) {
 
 func TestFormOfRaw(t *testing.T) {
 	r := entry(1, "o", "a").Record
-	digest, body := splitForm(r, encodeForm("https://relay.example/actor")(r))
+	digest, body := splitForm(r, encodeForm("https://relay.example/actor", StyleForward)(r))
 	if digest != signature.Digest(r.Raw) || &body[0] != &r.Raw[0] {
 		t.Error("raw bytes are not sent as they are")
 	}

@@ -2,8 +2,10 @@ package delivery
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tributary/ingest"
@@ -17,6 +19,8 @@ type lane struct {
 	inbox string
 	url   *url.URL
 	host  *host
+
+	receives atomic.Uint32 // Style; the engine changes it when who subscribed does
 
 	news   chan struct{} // wakes run: something may start
 	hungry chan struct{} // wakes read: there may be room
@@ -229,7 +233,7 @@ func (l *lane) skips(rec *ingest.Record, now time.Time) string {
 		return skipOrigin
 	case bareHost(rec.Giver, scheme) == name:
 		return skipGiver
-	case shapeOf(rec) == shapeNone:
+	case shapeOf(rec, l.style()) == shapeNone:
 		return skipShape
 	}
 	post := rec.Kind == ingest.KindCreate || rec.Kind == ingest.KindUpgrade
@@ -346,13 +350,13 @@ func (l *lane) giveSlot(it *item) {
 // deliver sends records one after another, as long as there are some that may start.
 func (l *lane) deliver(abort context.Context, it *item) {
 	for it != nil {
-		rec := it.entry.Record
-		digest, body := splitForm(rec, it.entry.Encoded(ingest.FormDelivery, l.e.encode))
+		rec, style := it.entry.Record, l.style()
+		digest, body := splitForm(rec, it.entry.Encoded(style.form(), l.e.encode[style]))
 		ans := l.e.sender.send(abort, letter{
 			to: l.url, body: body, digest: digest,
 			old: time.Since(rec.Time) > l.e.cfg.CatchUpAfter,
 		})
-		l.landed(it, ans)
+		l.landed(it, judged(rec, style, ans))
 		// This goroutine takes the next record, others those beside it.
 		var at time.Time
 		if it, at = l.next(); it != nil || !at.IsZero() {
@@ -362,6 +366,19 @@ func (l *lane) deliver(abort context.Context, it *item) {
 		}
 		l.workers.Done() // of the one that landed: next has counted its own
 	}
+}
+
+func (l *lane) style() Style { return Style(l.receives.Load()) }
+
+// judged says whom a refusal of raw bytes judges. A server that follows our actor
+// may take Announces and still answer 401 or 403 to each Update and Delete that
+// another actor signed: that is about the record, not about us.
+func judged(rec *ingest.Record, style Style, ans answer) answer {
+	forbidden := ans.status == http.StatusUnauthorized || ans.status == http.StatusForbidden
+	if style == StyleAnnounce && forbidden && shapeOf(rec, style) == shapeRaw {
+		ans.verdict = judgedRecord
+	}
+	return ans
 }
 
 // landed books an answer.
