@@ -18,13 +18,15 @@ func newEngine() *cobra.Command {
 		Short: "Run the embedded ClickHouse alone (serve starts it by itself)",
 		Long: `Engine makes the data directory and the socket ready, gives up every right that
 ClickHouse does not need, and becomes bin/tributary-engine, which loads libchdb.so.
-Any client of ClickHouse's HTTP interface can use the socket.`,
+Any client of ClickHouse's HTTP interface can use the socket, or with --listen the
+port, whose clients must bring the name and the password of --credentials.`,
 		Example: `  tributary engine --dir data/engine --socket data/engine.sock
-  curl --unix-socket data/engine.sock http://engine/ -d 'SELECT version()'`,
+  curl --unix-socket data/engine.sock http://engine/ -d 'SELECT version()'
+  tributary engine --dir data/engine --listen 127.0.0.1:8123 --credentials FILE`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if options.Dir == "" || options.Socket == "" {
-				return errors.New("engine needs --dir and --socket")
+			if options.Dir == "" || options.Socket == "" && options.Listen == "" {
+				return errors.New("engine needs --dir, and --socket or --listen")
 			}
 			ctx, stop := child.Context(cmd.Context())
 			defer stop()
@@ -35,6 +37,9 @@ Any client of ClickHouse's HTTP interface can use the socket.`,
 	flags := cmd.Flags()
 	flags.StringVar(&options.Dir, "dir", "", "folder of the data")
 	flags.StringVar(&options.Socket, "socket", "", "unix socket to listen on")
+	flags.StringVar(&options.Listen, "listen", "", "loopback address to listen on in place of a socket, host:port; not encrypted")
+	flags.BoolVar(&options.Anywhere, "anywhere", false, "let --listen be an address that other machines reach")
+	flags.StringVar(&options.Credentials, "credentials", "", "file with USER:PASSWORD that clients of --listen must send")
 	flags.StringVar(&options.Library, "library", "", "path of libchdb.so (default: where make engine-lib puts it)")
 	flags.StringVar(&options.Binary, "binary", "", "path of tributary-engine (default: beside tributary)")
 	flags.StringVar(&options.Readable, "readable", "", "database that the role ro may read (default tributary)")

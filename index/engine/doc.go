@@ -2,7 +2,8 @@
 // interface on a unix socket, in a child process (`tributary engine`, which
 // becomes bin/tributary-engine; see ingest/child). Clients reach it by Dial and
 // otherwise like any ClickHouse; with `clickhouse.url` set to an address nothing
-// of this package runs.
+// of this package runs. By hand it can also serve a TCP port, with a password: one
+// machine's index for another program, and a server by address for our own tests.
 //
 // It stores and answers; what is stored is package index's. The main program
 // loads no library: it stays static, and a broken engine never stops it.
@@ -47,7 +48,7 @@
 //	lock.go      one engine per folder
 //	config.go    ClickHouse's configuration, of config.xml.tmpl and users.xml.tmpl
 //	confine.go   what the engine keeps of our rights
-//	socket.go    Dial, and the socket of any path length
+//	socket.go    Dial, the socket of any path length, or a TCP port
 //	package.json the library, from npm, by platform
 //
 // Packages: chdb calls the library, server speaks HTTP, landlock gives up rights.

@@ -14,8 +14,16 @@ type Options struct {
 	// Dir holds the data, the configuration and the lock; made with mode 0700 if it is not there. Required.
 	Dir string
 	// Socket is the path of the unix socket, of any length, mode 0600. Its folder must be closed to others.
-	// Required.
+	// Required, unless Listen is given.
 	Socket string
+	// Listen is a TCP address to serve in place of Socket, host:port with the number of a loopback address. What is
+	// said there is not encrypted. Empty: none.
+	Listen string
+	// Anywhere lets Listen be an address that other machines reach.
+	Anywhere bool
+	// Credentials is the path of a file that holds USER:PASSWORD, which every request must bring. Required with
+	// Listen, where any user of the machine can connect; not used with Socket, which only its own user opens.
+	Credentials string
 	// Library is the path of libchdb.so. Empty: it is looked for, see Find.
 	Library string
 	// Binary is the path of tributary-engine. Empty: beside our own binary.
@@ -69,8 +77,12 @@ func (o *Options) validate() error {
 	switch {
 	case o.Dir == "":
 		return errors.New("engine: no data directory given")
-	case o.Socket == "":
-		return errors.New("engine: no socket given")
+	case (o.Socket == "") == (o.Listen == ""):
+		return errors.New("engine: needs a socket or an address to listen on, and not both")
+	case (o.Listen == "") != (o.Credentials == ""):
+		return errors.New("engine: an address to listen on and credentials come together")
+	case o.Listen != "" && !o.Anywhere && !loopback(o.Listen):
+		return fmt.Errorf("engine: %q is not host:port with a loopback address, such as 127.0.0.1:8123", o.Listen)
 	case o.Log == nil:
 		return errors.New("engine: no logger given")
 	case o.Memory < memoryMin:
@@ -89,8 +101,11 @@ func (o *Options) validate() error {
 
 // args are the arguments of `tributary engine` that say the same.
 func (o *Options) args() []string {
-	args := []string{"engine", "--dir", o.Dir, "--socket", o.Socket}
+	args := []string{"engine", "--dir", o.Dir}
 	for _, a := range []struct{ name, value string }{
+		{"--socket", o.Socket},
+		{"--listen", o.Listen},
+		{"--credentials", o.Credentials},
 		{"--library", o.Library},
 		{"--binary", o.Binary},
 		{"--readable", o.Readable},
@@ -102,6 +117,9 @@ func (o *Options) args() []string {
 		if a.value != "" {
 			args = append(args, a.name, a.value)
 		}
+	}
+	if o.Anywhere {
+		args = append(args, "--anywhere")
 	}
 	if o.off.roles {
 		args = append(args, "--off-roles")

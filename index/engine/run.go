@@ -30,11 +30,16 @@ func Run(ctx context.Context, o Options) error {
 	if err := l.prepare(ctx, o); err != nil {
 		return err
 	}
+	inherited := []*os.File{l.socket, l.lock}
 	args := []string{
 		binary, "serve", "--library", library, "--dir", l.data, "--config", l.config,
 		"--listener", strconv.Itoa(int(l.socket.Fd())), "--sessions", strconv.Itoa(o.Sessions),
 	}
-	for _, f := range []*os.File{l.socket, l.lock} {
+	if l.credentials != nil {
+		args = append(args, "--credentials", strconv.Itoa(int(l.credentials.Fd())))
+		inherited = append(inherited, l.credentials)
+	}
+	for _, f := range inherited {
 		if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFD, 0); err != nil { // goes along
 			return fmt.Errorf("engine: handing the socket over: %w", err)
 		}
@@ -59,10 +64,12 @@ type layout struct {
 	config string // its main file
 	lock   *os.File
 	socket *os.File
+
+	credentials *os.File // nil: none are demanded
 }
 
 func (l *layout) close() {
-	for _, f := range []*os.File{l.lock, l.socket} {
+	for _, f := range []*os.File{l.lock, l.socket, l.credentials} {
 		if f != nil {
 			f.Close()
 		}
@@ -89,13 +96,12 @@ func (l *layout) prepare(ctx context.Context, o Options) error {
 	if l.config, err = writeConfig(config, o); err != nil {
 		return err
 	}
-	ln, err := listen(o.Socket)
-	if err != nil {
+	if l.socket, err = listenFile(ctx, o); err != nil || o.Credentials == "" {
 		return err
 	}
-	defer ln.Close()
-	if l.socket, err = ln.File(); err != nil {
-		return fmt.Errorf("engine: handing the socket over: %w", err)
+	l.credentials, err = os.Open(o.Credentials) // now: after confine it could not
+	if err != nil {
+		return fmt.Errorf("engine: reading the credentials: %w", err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 )
@@ -64,4 +65,41 @@ func listen(path string) (*net.UnixListener, error) {
 		return nil, fmt.Errorf("engine: protecting the socket: %w", err)
 	}
 	return ln, nil
+}
+
+// listenFile opens what clients connect to.
+func listenFile(ctx context.Context, o Options) (*os.File, error) {
+	var ln interface {
+		net.Listener
+		File() (*os.File, error)
+	}
+	var err error
+	if o.Listen != "" {
+		ln, err = listenTCP(ctx, o.Listen)
+	} else {
+		ln, err = listen(o.Socket)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer ln.Close()
+	f, err := ln.File()
+	if err != nil {
+		return nil, fmt.Errorf("engine: handing the socket over: %w", err)
+	}
+	return f, nil
+}
+
+func listenTCP(ctx context.Context, address string) (*net.TCPListener, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	return ln.(*net.TCPListener), nil // of a "tcp" network
+}
+
+// loopback says that only this machine reaches an address. A name is none: what it stands for may change.
+func loopback(address string) bool {
+	at, err := netip.ParseAddrPort(address)
+	return err == nil && at.Addr().Unmap().IsLoopback()
 }

@@ -1,8 +1,10 @@
 // Package server is the process of the embedded ClickHouse: ClickHouse's HTTP
-// interface over package chdb, on a unix socket, for clickhouse-go and curl.
+// interface over package chdb, on a unix socket or a TCP port, for clickhouse-go
+// and curl.
 //
-// It authenticates nobody (the socket is 0600 and its user's own) and knows
-// nothing of posts. It runs in bin/tributary-engine only.
+// It has one user: on a socket, which is 0600, whoever opens it; on a port, who
+// brings the credentials. It encrypts nothing and knows nothing of posts. It runs
+// in bin/tributary-engine only.
 //
 // # Invariants
 //
@@ -53,6 +55,7 @@
 //	main.go       arguments of the program
 //	run.go        Run: from the library to the end
 //	server.go     a request's way, its session
+//	auth.go       the credentials that a request must bring
 //	request.go    parameters and headers
 //	input.go      the body, the text in it
 //	lexer.go      pieces of SQL

@@ -21,6 +21,8 @@ const (
 	intoOutfile      = 233
 	tooManyQueries   = 202
 	unknownException = 1002
+
+	authenticationFailed = 516
 )
 
 var names = map[int]string{
@@ -32,6 +34,8 @@ var names = map[int]string{
 	intoOutfile:      "INTO_OUTFILE_NOT_ALLOWED",
 	tooManyQueries:   "TOO_MANY_SIMULTANEOUS_QUERIES",
 	unknownException: "UNKNOWN_EXCEPTION",
+
+	authenticationFailed: "AUTHENTICATION_FAILED",
 }
 
 // refuse makes an error in ClickHouse's words.
@@ -62,7 +66,7 @@ func status(code int) int {
 		return http.StatusNotFound
 	case syntaxError, badArguments, 6, 26, 27, 38, 41, 43, 53, 72, 117, 233, 456, 457:
 		return http.StatusBadRequest
-	case 164, 392, 497, 512: // read-only, query is prohibited, access denied, role not granted
+	case 164, 392, 497, 512, authenticationFailed: // read-only, query is prohibited, access denied, role not granted
 		return http.StatusForbidden
 	case 159: // TIMEOUT_EXCEEDED
 		return http.StatusRequestTimeout

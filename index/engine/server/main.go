@@ -23,6 +23,7 @@ func Main(args []string, log *slog.Logger) error {
 	flags.StringVar(&o.Dir, "dir", "", "data directory")
 	flags.StringVar(&o.Config, "config", "", "path of config.xml")
 	flags.IntVar(&o.Sessions, "sessions", 16, "statements at once")
+	credentials := flags.Int("credentials", -1, "file descriptor of the credentials that requests must bring")
 	listener := flags.Int("listener", -1, "file descriptor of the socket")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -37,6 +38,11 @@ func Main(args []string, log *slog.Logger) error {
 		return fmt.Errorf("taking the socket over: %w", err)
 	}
 	o.Listener = ln
+	if *credentials >= 0 {
+		if o.Credentials, err = readCredentials(os.NewFile(uintptr(*credentials), "credentials")); err != nil {
+			return errors.Join(err, ln.Close())
+		}
+	}
 	ctx, stop := child.Context(context.Background())
 	defer stop()
 	return Run(ctx, o)

@@ -40,7 +40,7 @@ const (
 var parameters = map[string]bool{
 	"query": true, "default_format": true, "client_protocol_version": true, "database": true, "role": true,
 	"compress": true, "decompress": true,
-	// They change nothing here: there is one user, who owns the socket; results are not held back.
+	// They change nothing here: there is one user, see auth.go; results are not held back.
 	"user": true, "password": true, "query_id": true, "quota_key": true, "wait_end_of_query": true, "buffer_size": true,
 	// Ours, see kill.go.
 	"log_comment": true,

@@ -23,6 +23,8 @@ type Options struct {
 	Config string
 	// Listener is the socket. Required; Run closes it.
 	Listener net.Listener
+	// Credentials are demanded of every request. nil: whoever can connect may ask.
+	Credentials *Credentials
 	// Sessions is how many statements run at once; further ones wait. Required.
 	Sessions int
 	// Log is required.
@@ -56,6 +58,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	s.credentials = o.Credentials
 	s.log.Info("engine serves", "clickhouse", s.version, "library", engine.LibraryVersion(),
 		"took", time.Since(begun).Round(time.Millisecond).String())
 	if err := s.run(ctx, o); err != nil {

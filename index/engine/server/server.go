@@ -23,6 +23,8 @@ type Server struct {
 	killer   killer
 	log      *slog.Logger
 	off      guards
+
+	credentials *Credentials // nil: none are demanded
 }
 
 // guards switches guards off, to let a test show the fault that each is there for.
@@ -84,6 +86,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-ClickHouse-Timezone", "UTC")
+	if !s.credentials.given(r) {
+		(&output{w: w}).fail(refuse(authenticationFailed, "Authentication failed: password is incorrect, or there is no user with such name"))
+		return
+	}
 	q, err := parseRequest(r, s.known)
 	if err != nil {
 		(&output{w: w}).fail(err)
