@@ -54,6 +54,7 @@
 //	migrate.go     numbered migrations
 //	write.go       Write: the caller's side
 //	commit.go      the writer goroutine
+//	lookup.go      Row: one row by its key, quickly
 //	steady.go      SQLite: connections whose statements no context interrupts
 //	postgres_conn.go
 //	               PostgreSQL: the same, and the writers' lock, dead connections, arguments

@@ -23,6 +23,10 @@ type DB struct {
 	write *sql.DB // exactly one connection, used by the writer goroutine only
 	read  *sql.DB
 	log   *slog.Logger
+	local bool // a file: a query by key takes microseconds
+
+	lookupsMu sync.RWMutex
+	lookups   map[string]*sql.Stmt // by query; guarded by lookupsMu
 
 	calls   chan *call
 	closing chan struct{}
@@ -90,8 +94,9 @@ func open(ctx context.Context, dsn string, log *slog.Logger, list []migration) (
 	}
 	log.DebugContext(ctx, "state database open", "source", source.String(), "migrations_applied", applied)
 
+	_, local := source.(sqliteFile)
 	db := &DB{
-		write: conns.write, read: conns.read, log: log,
+		write: conns.write, read: conns.read, log: log, local: local, lookups: make(map[string]*sql.Stmt),
 		calls: make(chan *call), closing: make(chan struct{}),
 	}
 	db.writer.Go(db.commitLoop)
