@@ -115,6 +115,7 @@ func (b *Broker) keeper(o Options) *keeper {
 		client:     &kafka.Client{Addr: Addr, Transport: transport},
 		transport:  transport,
 		beatOffset: -1,
+		bytes:      o.Retention.Bytes, // EnsureTopic sets it
 	}
 }
 

@@ -16,6 +16,12 @@
 // loses what it was given, and nobody is told). The log reaches back by age and by size
 // (Retention).
 //
+// One reader may be late, the index: what it has not read does not expire by size before the
+// log has Retention.Hold bytes, and expires by age like all else. How far it is is an
+// offset that it commits (HoldFrom), so neither a kill of it nor one of the broker lets go
+// of anything, and a broker that is started without Hold holds nothing at once. Each
+// retention run asks for it and sets the topic's retention.bytes from it.
+//
 // # Guards
 //
 // kfake was written for tests. Each of these faults was seen, and each guard has a test
@@ -76,6 +82,7 @@
 //	lock.go       one broker per directory
 //	topic.go      the topic and its configuration
 //	keeper.go     heartbeat, retention, roll
+//	hold.go       what is still to be read stays longer
 //	scan.go       check of the segments at start
 //	snapshot.go   kfake's account of the segments
 //	logger.go     kfake's log lines

@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// keeper applies retention (guards 1, 2, 3 and 7). One goroutine owns it.
+// keeper applies retention (guards 1, 2, 3 and 7) and holds it back (hold.go). One goroutine owns it.
 type keeper struct {
 	dir       string
 	cluster   *kfake.Cluster
@@ -28,6 +28,8 @@ type keeper struct {
 
 	beatAt     time.Time // time of our newest heartbeat
 	beatOffset int64
+
+	bytes int64 // bound on the log that the topic has now
 }
 
 // runMax bounds one retention run: the broker answers within milliseconds.
@@ -63,6 +65,9 @@ func (k *keeper) run(ctx context.Context) error {
 		return nil // nothing was ever written
 	}
 	if err := k.anchor(ctx, end); err != nil {
+		return err
+	}
+	if err := k.hold(ctx); err != nil {
 		return err
 	}
 	k.cluster.ApplyRetention()

@@ -43,6 +43,7 @@ func brokerMain(args []string) int {
 	fs.StringVar(&o.Socket, "socket", "", "")
 	fs.DurationVar(&o.LockWait, "lock-wait", 0, "")
 	fs.Int64Var(&o.Retention.Bytes, "bytes", 0, "")
+	fs.Int64Var(&o.Retention.Hold, "hold", 0, "")
 	fs.Int64Var(&o.Retention.SegmentBytes, "segment-bytes", 0, "")
 	fs.BoolVar(&o.off.memory, "off-memory", false, "")
 	fs.BoolVar(&o.off.replay, "off-replay", false, "")

@@ -49,6 +49,9 @@ type Retention struct {
 	// Bytes is the bound on disk; one segment more may be there. It is also about the
 	// memory that a start after a crash needs. Default 256 MiB; at least 4 MiB.
 	Bytes int64
+	// Hold is the bound on disk as long as more than Bytes are still to be read: see
+	// HoldFrom. Age holds for them as for all. Up to Bytes, 0 too: nothing is held.
+	Hold int64
 	// SegmentBytes is the size of a segment file. Default Bytes/16, between 1 and 64 MiB.
 	SegmentBytes int64
 	// Roll is the age at which a segment is closed though it is not full, so that it
@@ -116,6 +119,8 @@ func (r *Retention) validate() error {
 		return fmt.Errorf("broker: retention of %d bytes is below 4 MiB", r.Bytes)
 	case r.SegmentBytes < 0 || r.SegmentBytes > r.Bytes:
 		return fmt.Errorf("broker: segments of %d bytes do not fit a retention of %d", r.SegmentBytes, r.Bytes)
+	case r.Hold < 0:
+		return fmt.Errorf("broker: the log cannot be held up to %d bytes", r.Hold)
 	case r.Every < 0 || r.Roll < 0:
 		return errors.New("broker: negative interval of retention")
 	}

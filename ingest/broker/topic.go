@@ -38,14 +38,17 @@ func (r Retention) configs() []kafka.ConfigEntry {
 	return []kafka.ConfigEntry{
 		{ConfigName: "cleanup.policy", ConfigValue: "delete"},
 		{ConfigName: "max.message.bytes", ConfigValue: strconv.Itoa(MaxBatchBytes)},
-		{ConfigName: "retention.bytes", ConfigValue: strconv.FormatInt(r.Bytes, 10)},
+		{ConfigName: retentionBytes, ConfigValue: strconv.FormatInt(r.Bytes, 10)},
 		{ConfigName: "retention.ms", ConfigValue: ms(r.Age)},
 		{ConfigName: segmentBytes, ConfigValue: strconv.FormatInt(r.SegmentBytes, 10)},
 		{ConfigName: "segment.ms", ConfigValue: ms(r.Roll)}, // kfake does not look at it: see keeper.roll
 	}
 }
 
-const segmentBytes = "segment.bytes"
+const (
+	segmentBytes   = "segment.bytes"
+	retentionBytes = "retention.bytes"
+)
 
 func createTopic(ctx context.Context, c *kafka.Client, configs []kafka.ConfigEntry) (created bool, err error) {
 	res, err := c.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{
