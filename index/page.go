@@ -119,7 +119,9 @@ const (
 // range to show forty. Here the newest candidates are found among all versions by
 // indexes alone; then their newest versions are asked the condition again. That
 // the two statements see different moments does no harm: a post that changed in
-// between is judged as it is now.
+// between is judged as it is now. A version that was stored twice, before a crash
+// and after it, may stand there with two tiers: the lower one knows of a withdrawal
+// in between, and counts.
 func (x *Index) page(ctx context.Context, condition string, p Page, floor uint64) ([]*ingest.Record, error) {
 	lo, hi := max(floor, p.SinceID, p.MinID), p.MaxID // both exclusive
 	limit, upwards := p.limit(), p.MinID != 0
@@ -182,7 +184,7 @@ func (x *Index) round(ctx context.Context, condition string, lo, hi uint64, n in
 	if err != nil || len(ids) == 0 {
 		return nil, seen, last, err
 	}
-	newest := fmt.Sprintf(`SELECT %s, toUInt8(%s) AS matches FROM posts WHERE id IN (%s) ORDER BY id %s, seq DESC LIMIT 1 BY id`,
+	newest := fmt.Sprintf(`SELECT %s, toUInt8(%s) AS matches FROM posts WHERE id IN (%s) ORDER BY id %s, seq DESC, tier LIMIT 1 BY id`,
 		versionColumns, condition, list(ids), d)
 	err = x.ask(ctx, newest, func(rows driver.Rows) error {
 		var matches uint8

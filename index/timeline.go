@@ -88,7 +88,7 @@ func (x *Index) shown() string {
 func (x *Index) Status(ctx context.Context, id uint64) (*ingest.Record, error) {
 	defer x.metrics.query("status", time.Now())
 	var found *ingest.Record
-	statement := fmt.Sprintf(`SELECT %s, toUInt8(%s) AS matches FROM posts WHERE id = %s ORDER BY seq DESC LIMIT 1`,
+	statement := fmt.Sprintf(`SELECT %s, toUInt8(%s) AS matches FROM posts WHERE id = %s ORDER BY seq DESC, tier LIMIT 1`,
 		versionColumns, x.shown(), number(id))
 	err := x.ask(ctx, statement, func(rows driver.Rows) error {
 		var matches uint8
