@@ -59,6 +59,15 @@ func (t *Tail) Start() uint64 {
 	return e.seqOf(e.first(t.logStart.Load()))
 }
 
+// Offset is where the log has the first record after seq, 0 for its start. It may be past
+// the log's end, or have expired.
+func (t *Tail) Offset(seq uint64) int64 {
+	if seq == 0 {
+		return 0
+	}
+	return t.epochs.Load().offsetOf(seq + 1)
+}
+
 // run reads the log until ctx ends. Whatever fails is tried again: the broker
 // may be restarting, the state database busy.
 func (t *Tail) run(ctx context.Context) {

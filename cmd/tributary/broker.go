@@ -37,5 +37,6 @@ func newBroker() *cobra.Command {
 	cmd.Flags().StringVar(&options.Socket, "socket", "", "unix socket to listen on")
 	cmd.Flags().DurationVar(&options.Retention.Age, "retention-age", 7*24*time.Hour, "how long records are kept; 0: no limit")
 	cmd.Flags().Int64Var(&options.Retention.Bytes, "retention-bytes", 0, "disk that the log takes; 0: 256 MiB")
+	cmd.Flags().Int64Var(&options.Retention.Hold, "hold-bytes", 0, "disk that it takes while the index has not read it; 0: no more")
 	return cmd
 }

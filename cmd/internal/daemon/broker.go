@@ -6,10 +6,15 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"tributary/ingest"
 	"tributary/ingest/broker"
 	"tributary/ingest/child"
 )
+
+// logDir is the embedded log in the data directory.
+const logDir = "log"
 
 // brokerReady is how long the embedded broker may take to read its log.
 const brokerReady = 2 * time.Minute
@@ -29,8 +34,9 @@ func (d *Daemon) openKafka(ctx context.Context) (ingest.Kafka, error) {
 	process, err := child.Start(context.WithoutCancel(ctx), child.Spec{
 		Name: "broker",
 		Args: []string{
-			"broker", "--dir", d.data.join("log"), "--socket", socket,
+			"broker", "--dir", d.data.join(logDir), "--socket", socket,
 			"--retention-age", k.RetentionAge.String(), "--retention-bytes", strconv.FormatInt(int64(k.RetentionBytes), 10),
+			"--hold-bytes", strconv.FormatInt(d.holdBytes(), 10),
 		},
 		Log: d.log, Metrics: d.children,
 	})
@@ -46,5 +52,6 @@ func (d *Daemon) openKafka(ctx context.Context) (ingest.Kafka, error) {
 	}
 	transport := broker.Transport(socket)
 	d.onClose("broker connections", func() error { transport.CloseIdleConnections(); return nil })
+	d.holdLog(&kafka.Client{Addr: broker.Addr, Transport: transport})
 	return ingest.Kafka{Addr: broker.Addr, Transport: transport, Topic: broker.Topic}, nil
 }

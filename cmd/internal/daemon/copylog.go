@@ -111,7 +111,7 @@ func (c *logCopy) open(ctx context.Context, place string, target bool) (ingest.K
 
 // embeddedDir is where the embedded log is, or would be: a dry run makes none.
 func (c *logCopy) embeddedDir(target bool) (string, error) {
-	dir := c.data.join("log")
+	dir := c.data.join(logDir)
 	_, err := os.Stat(dir)
 	switch {
 	case err == nil:

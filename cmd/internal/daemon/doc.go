@@ -11,6 +11,7 @@
 //	part.go       what is started and ended together
 //	datadir.go    the data directory and its lock
 //	broker.go     the embedded broker as a child;  kafka.go  a Kafka by address
+//	hold.go       what the index has not read does not expire
 //	copylog.go    the log moved from the one to the other, by a command
 //	ingest.go     state database, keys, egress, log, admission
 //	relay.go      actor, inbox, deliveries, admin socket
