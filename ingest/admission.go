@@ -446,7 +446,7 @@ func (a *Admission) known(ctx context.Context, key Hash) (objectState, bool, err
 	if s, ok := a.log.tail.known(key); ok {
 		return s, true, nil
 	}
-	row := a.db.Read().QueryRowContext(ctx, `SELECT hash, id, seq, owner, tier, granted, version, content, tombstone
+	row := a.db.Row(ctx, `SELECT hash, id, seq, owner, tier, granted, version, content, tombstone
 		FROM objects WHERE hash = $1`, key[:])
 	_, s, err := scanObject(row)
 	switch {
@@ -469,7 +469,7 @@ type knownAuthor struct {
 func (a *Admission) author(ctx context.Context, uri string) (knownAuthor, error) {
 	key := HashOf(uri)
 	k := knownAuthor{known: true}
-	err := a.db.Read().QueryRowContext(ctx, `SELECT tier, gone FROM authors WHERE hash = $1`, key[:]).Scan(&k.tier, &k.gone)
+	err := a.db.Row(ctx, `SELECT tier, gone FROM authors WHERE hash = $1`, key[:]).Scan(&k.tier, &k.gone)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		k.known = false

@@ -37,6 +37,7 @@ type admitter interface {
 
 // keyring is what the inbox needs of *remote.Client.
 type keyring interface {
+	KnownKey(keyID string) (*remote.Key, bool)
 	Key(ctx context.Context, keyID string) (*remote.Key, error)
 	RefreshKey(ctx context.Context, keyID string) (*remote.Key, error)
 	RefreshActor(ctx context.Context, uri string) (*ap.Actor, error)

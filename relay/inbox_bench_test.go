@@ -96,6 +96,11 @@ func (oneKey) Key(_ context.Context, keyID string) (*remote.Key, error) {
 	return &remote.Key{ID: keyID, Public: &keys()[1].PublicKey, Owner: &ap.Actor{Author: ap.Author{URI: owner, Type: "Person"}}}, nil
 }
 
+func (k oneKey) KnownKey(keyID string) (*remote.Key, bool) {
+	key, err := k.Key(context.Background(), keyID)
+	return key, err == nil
+}
+
 func (k oneKey) RefreshKey(ctx context.Context, keyID string) (*remote.Key, error) {
 	return k.Key(ctx, keyID)
 }

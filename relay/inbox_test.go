@@ -341,8 +341,12 @@ func TestSlowKeyServer(t *testing.T) {
 	e := newEnv(t, func(c *Config, _ *Deps) { c.KeyWaitsPerHostMax = 2 })
 	home, slow := newPeer(t), newPeer(t)
 	e.subscribe(home.account("server", nil))
-	alice := home.account("alice", nil)
+	alice, known := home.account("alice", nil), slow.account("known", nil)
+	if got := known.message(t, known.create(1)).send(t, e.inboxURL()); got.Status != 403 {
+		t.Fatalf("without a grant: %+v", got)
+	}
 	slow.hold = make(chan struct{})
+	before := slow.hits.Load()
 	var waiting sync.WaitGroup
 	for i := range 2 {
 		a := slow.account(fmt.Sprint("slow", i), nil)
@@ -352,8 +356,11 @@ func TestSlowKeyServer(t *testing.T) {
 			}
 		})
 	}
-	for slow.hits.Load() < 2 {
+	for slow.hits.Load() < before+2 {
 		time.Sleep(time.Millisecond)
+	}
+	if got := known.message(t, known.create(2)).send(t, e.inboxURL()); got.Status != 403 {
+		t.Errorf("of the slow host, with a key that is here: %+v", got)
 	}
 	third := slow.account("slow3", nil)
 	if got := third.message(t, third.create(1)).send(t, e.inboxURL()); got.Status != 503 || e.count("503", "host_busy") != 1 {

@@ -58,7 +58,7 @@ func (r *replays) seen(ctx context.Context, hash [16]byte) (bool, error) {
 		return true, nil
 	}
 	var one int
-	err := r.db.Read().QueryRowContext(ctx, `SELECT 1 FROM signatures WHERE hash = $1`, hash[:]).Scan(&one)
+	err := r.db.Row(ctx, `SELECT 1 FROM signatures WHERE hash = $1`, hash[:]).Scan(&one)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return false, nil

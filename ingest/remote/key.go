@@ -31,6 +31,20 @@ func (c *Client) Key(ctx context.Context, keyID string) (*Key, error) {
 	return c.RefreshKey(ctx, keyID)
 }
 
+// KnownKey is Key without waiting: it returns the key if its owner is in memory and fresh.
+func (c *Client) KnownKey(keyID string) (*Key, bool) {
+	e, ok := c.cache.actors.Get(c.cache.canonical(withoutFragment(keyID)))
+	if !ok || c.now().Sub(e.fetched) >= c.cfg.ActorTTL {
+		return nil, false
+	}
+	key, err := e.key(keyID)
+	if err != nil {
+		return nil, false
+	}
+	c.metrics.found(fromMemory)
+	return key, true
+}
+
 // RefreshKey fetches the owner of a key again, for a signature that does not verify: the
 // owner may have a new key. Not more often than RefreshEvery; within that time it
 // returns the key that is cached.
