@@ -291,8 +291,12 @@ func (e *Engine) sync(stop, abort context.Context, live map[string]*running) err
 	if err != nil {
 		return err
 	}
-	wanted := make(map[string]target, len(receivers))
+	wanted, paused := make(map[string]target, len(receivers)), make(map[string]bool)
 	for _, r := range receivers {
+		if r.Paused {
+			paused[r.Inbox] = true
+			continue
+		}
 		u, _, err := parseInbox(r.Inbox)
 		if err != nil {
 			e.logger.Warn("a subscriber cannot be served", "inbox", r.Inbox, "err", err)
@@ -311,7 +315,7 @@ func (e *Engine) sync(stop, abort context.Context, live map[string]*running) err
 			delete(wanted, inbox)
 			continue
 		}
-		if err := e.end(stop, live, r, !want); err != nil {
+		if err := e.end(stop, live, r, !want && !paused[inbox]); err != nil {
 			return err
 		}
 	}

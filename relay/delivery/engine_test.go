@@ -301,6 +301,27 @@ func TestLanesFollowTheSubscribers(t *testing.T) {
 	})
 }
 
+// A paused receiver gets nothing, and then everything from where it stood.
+func TestAPausedLaneKeepsItsPosition(t *testing.T) {
+	bubble(t, []string{inboxA}, func(t *testing.T, r *rig) {
+		r.start()
+		r.log.posts(10)
+		r.pass(time.Minute)
+		r.subs.pause(inboxA, true)
+		r.pass(time.Second)
+		r.log.posts(10)
+		r.pass(2 * time.Minute)
+		if got := seqs(r.web.of("a.example")); !slices.Equal(got, upTo(1, 10)) {
+			t.Fatalf("got %v while paused", got)
+		}
+		r.subs.pause(inboxA, false)
+		r.pass(time.Minute)
+		if got := seqs(r.web.of("a.example")); !slices.Equal(got, upTo(1, 20)) {
+			t.Fatalf("got %v", got)
+		}
+	})
+}
+
 // TestSubscribedAnewWhileTheLaneRuns: relay removes and makes the row in its own
 // transactions, faster than we look.
 func TestSubscribedAnewWhileTheLaneRuns(t *testing.T) {

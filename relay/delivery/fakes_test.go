@@ -137,6 +137,7 @@ type fakeSubscribers struct {
 	mu      sync.Mutex
 	inboxes []string
 	styles  map[string]Style
+	paused  map[string]bool
 	changed chan struct{}
 }
 
@@ -152,12 +153,20 @@ func (s *fakeSubscribers) set(inboxes ...string) {
 	s.changed = make(chan struct{})
 }
 
+func (s *fakeSubscribers) pause(inbox string, paused bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused = map[string]bool{inbox: paused}
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
 func (s *fakeSubscribers) Receivers(context.Context) ([]Receiver, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []Receiver
 	for _, inbox := range s.inboxes {
-		all = append(all, Receiver{Inbox: inbox, Style: s.styles[inbox]})
+		all = append(all, Receiver{Inbox: inbox, Style: s.styles[inbox], Paused: s.paused[inbox]})
 	}
 	return all, nil
 }
