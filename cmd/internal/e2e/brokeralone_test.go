@@ -57,8 +57,14 @@ func (p *program) replaceLog(with string) {
 // appends records by a plain client.
 func (p *program) appendAlone(records ...*ingest.Record) {
 	p.t.Helper()
+	p.appendBy(nil, records)
+}
+
+// appendBy is appendAlone with more arguments for the broker.
+func (p *program) appendBy(arguments []string, records []*ingest.Record) {
+	p.t.Helper()
 	socket := filepath.Join(p.t.TempDir(), "alone.sock")
-	command := exec.Command(p.binary, "broker", "--dir", p.logDir(), "--socket", socket)
+	command := exec.Command(p.binary, append([]string{"broker", "--dir", p.logDir(), "--socket", socket}, arguments...)...)
 	said, err := os.Create(filepath.Join(filepath.Dir(socket), "alone.log"))
 	if err != nil {
 		p.t.Fatal(err)
@@ -105,11 +111,13 @@ func produce(t *testing.T, socket string, records []*ingest.Record) {
 	transport := broker.Transport(socket)
 	defer transport.CloseIdleConnections()
 	client := &kafka.Client{Addr: broker.Addr, Transport: transport}
-	answer, err := client.Produce(ctx, &kafka.ProduceRequest{
-		Topic: broker.Topic, Partition: broker.Partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(stored...),
-	})
-	if err != nil || answer.Error != nil {
-		t.Fatalf("appending by a plain client: %v %+v", err, answer)
+	for some := range slices.Chunk(stored, 8) { // a batch is a MiB at most
+		answer, err := client.Produce(ctx, &kafka.ProduceRequest{
+			Topic: broker.Topic, Partition: broker.Partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(some...),
+		})
+		if err != nil || answer.Error != nil {
+			t.Fatalf("appending by a plain client: %v %+v", err, answer)
+		}
 	}
 }
 
