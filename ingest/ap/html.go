@@ -14,8 +14,8 @@ import (
 // What it returns it leaves unchanged.
 //
 // Two passes make it: rewriter does what Mastodon does, and the policy of
-// bluemonday has the last word, so that a mistake in the first can lose markup
-// but not let any through.
+// bluemonday has the last word on all that holds an attribute, so that a mistake in
+// the first can lose markup but not let any through.
 func Sanitise(s string) string {
 	out, _, _ := rewrite(s, maxHTML)
 	return out
@@ -55,13 +55,41 @@ func rewrite(s string, limit int) (out, text string, anchors []anchor) {
 	r.closeTo(0)
 	switch {
 	case limit == 0:
-	case bytes.IndexByte(r.html, '<') < 0: // no markup was written
+	case bareMarkup(r.html): // nothing that the policy could take out
 		out = string(r.html)
 	default:
 		out = policy.SanitizeReader(bytes.NewReader(r.html)).String()
 	}
 	return strings.TrimSpace(out), r.text.String(), r.anchors
 }
+
+// bareMarkup reports whether all markup of sanitised HTML is elements without
+// attributes that any reader knows, or none: so it is in most posts without links,
+// and the policy costs more than all the rest of reading a post.
+func bareMarkup(b []byte) bool {
+	for {
+		start := bytes.IndexByte(b, '<')
+		if start < 0 {
+			return true
+		}
+		b = b[start+1:]
+		end := bytes.IndexByte(b, '>')
+		if end < 0 || !bareTags[string(b[:end])] {
+			return false
+		}
+		b = b[end+1:]
+	}
+}
+
+// bareTags are tags without their brackets, none of an element that runs, loads
+// or leads anywhere.
+var bareTags = func() map[string]bool {
+	m := map[string]bool{"br": true}
+	for name := range strings.FieldsSeq("p del s pre blockquote code b strong u i em ul ol li ruby rt rp") {
+		m[name], m["/"+name] = true, true
+	}
+	return m
+}()
 
 // role is what the rewriter does with an element.
 type role uint8
@@ -386,6 +414,11 @@ func (r *rewriter) characters(b []byte) {
 // characters. It stops before limit, at the start of a character.
 func appendEscaped(dst, b []byte, limit int) (_ []byte, fits bool) {
 	for i := 0; i < len(b); {
+		if n := plainRun(b[i:]); n > 0 && len(dst)+n <= limit {
+			dst = append(dst, b[i:i+n]...)
+			i += n
+			continue
+		}
 		c := b[i]
 		var esc string
 		switch {
@@ -424,3 +457,23 @@ func appendEscaped(dst, b []byte, limit int) (_ []byte, fits bool) {
 	}
 	return dst, true
 }
+
+// plainRun is how many bytes at the start of b are written as they are.
+func plainRun(b []byte) int {
+	for i, c := range b {
+		if !writtenAsIs[c] {
+			return i
+		}
+	}
+	return len(b)
+}
+
+var writtenAsIs = func() (plain [256]bool) {
+	for c := range plain {
+		plain[c] = c >= ' ' && c != 0x7f || c == '\n' || c == '\t'
+	}
+	for _, c := range "&'<>\"" {
+		plain[c] = false
+	}
+	return plain
+}()

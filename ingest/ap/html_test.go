@@ -240,3 +240,28 @@ func checkSanitised(t *testing.T, in string) {
 		}
 	}
 }
+
+// What is bare needs no policy, and nothing else is bare.
+func TestBareMarkup(t *testing.T) {
+	bare := []string{
+		"", "text &lt;b onload=1&gt;", "<p>a<br>b</p><p>c &amp; d</p>", "<blockquote><p>a</p></blockquote>",
+		"<ul><li>a</li></ul><ol><li><ruby>b<rt>c</rt></ruby></li></ol>", "<pre><code>a\n b</code></pre>",
+		"<p><strong>a</strong><em>b</em><b>c</b><i>d</i><u>e</u><del>f</del><s>g</s></p>",
+	}
+	for _, s := range bare {
+		if !bareMarkup([]byte(s)) {
+			t.Errorf("%q is not bare", s)
+		}
+		if got := policy.Sanitize(s); got != s {
+			t.Errorf("the policy makes %q of %q", got, s)
+		}
+	}
+	for _, s := range []string{
+		"<", "<p", "<p>a</p", "<P>a</P>", "<p >a</p>", "<p class=\"a\">b</p>", "<a>b</a>", "<span>c</span>", "<script>", "</script>",
+		"<!--", "<p><img src=x></p>", "< p>", "<p/>", "<>", "</>", "<//p>", "<p\x00>",
+	} {
+		if bareMarkup([]byte(s)) {
+			t.Errorf("%q is bare", s)
+		}
+	}
+}

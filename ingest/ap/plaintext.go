@@ -24,10 +24,18 @@ func (t *plainText) paragraph() { t.lines = 2 }
 func (t *plainText) item() { t.lines = max(t.lines, 1) }
 
 func (t *plainText) write(b []byte) {
-	for _, c := range b {
+	for len(b) > 0 {
 		if len(t.out) >= maxHTML {
 			return
 		}
+		if n := t.run(b); n > 0 {
+			t.flush()
+			t.out = append(t.out, b[:min(n, max(maxHTML-len(t.out), 1))]...)
+			b = b[n:]
+			continue
+		}
+		c := b[0]
+		b = b[1:]
 		switch {
 		case c == '\n' && t.pre > 0:
 			t.lineBreak()
@@ -36,12 +44,29 @@ func (t *plainText) write(b []byte) {
 			t.out = append(t.out, c)
 		case c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f':
 			t.space = true
-		case c < ' ' || c == 0x7f:
-		default:
-			t.flush()
-			t.out = append(t.out, c)
 		}
 	}
+}
+
+// run is how many bytes at the start of b stand in the text as they are: letters,
+// and single spaces between them.
+func (t *plainText) run(b []byte) int {
+	for i, c := range b {
+		if c > ' ' && c != 0x7f || c == ' ' && i > 0 && b[i-1] != ' ' {
+			continue
+		}
+		return trimSpace(b, i)
+	}
+	return trimSpace(b, len(b))
+}
+
+// trimSpace is n less one if a space is the last of the n bytes: what comes
+// behind it decides whether it is written.
+func trimSpace(b []byte, n int) int {
+	if n > 0 && b[n-1] == ' ' {
+		n--
+	}
+	return n
 }
 
 // flush writes the white space that stands before a character.
