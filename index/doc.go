@@ -5,6 +5,7 @@
 // withdrawals are records), render anything (index/status), speak HTTP to
 // clients (index/api), or run the server (index/engine, or somebody else's).
 //
+//	server.go                        the server: its address, its version, the database
 //	index.go migrate.go cursor.go    open, tables, where the writer stands
 //	writer.go batch.go insert.go     the writer: from records to rows
 //	rows.go words.go                 what a row holds
@@ -22,6 +23,17 @@
 // stranger wrote decides partition, key or version; published is a clamped column.
 // The engine replaces older versions when it merges, sometime; queries see to it
 // themselves that only the newest version counts (page.go).
+//
+// # The server
+//
+// Any ClickHouse from 26.2 on, by HTTP or its native protocol: text indexes need no
+// setting since. What is older is refused with its version (ErrOldServer). The user
+// needs every right on the one database, and CREATE DATABASE only where it is not
+// there yet:
+//
+//	CREATE DATABASE tributary;
+//	CREATE USER tributary IDENTIFIED BY '…';
+//	GRANT ALL ON tributary.* TO tributary
 //
 // # Invariants
 //

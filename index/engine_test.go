@@ -59,7 +59,7 @@ func engineOptions(t testing.TB) *clickhouse.Options {
 	running.once.Do(startEngine)
 	switch {
 	case running.missing != "":
-		t.Skipf("%s; or set %s to a server's host:port", running.missing, serverEnv)
+		t.Skipf("%s; or set %s to the URL of a server", running.missing, serverEnv)
 	case running.err != nil:
 		t.Fatal(running.err)
 	}

@@ -17,14 +17,18 @@ import (
 	"tributary/ingest/ingesttest"
 )
 
-// serverEnv names a ClickHouse server to test against ("host:port" of its HTTP
-// interface); without it the tests start the embedded engine.
+// serverEnv names a ClickHouse server to test against, as clickhouse.url does; without it
+// the tests start the embedded engine. `make test-clickhouse` sets it.
 const serverEnv = "TRIBUTARY_TEST_CLICKHOUSE"
 
 func serverOptions(t testing.TB) *clickhouse.Options {
 	t.Helper()
-	if addr := os.Getenv(serverEnv); addr != "" {
-		return &clickhouse.Options{Protocol: clickhouse.HTTP, Addr: []string{addr}}
+	if url := os.Getenv(serverEnv); url != "" {
+		o, err := ParseURL(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
 	}
 	return engineOptions(t)
 }

@@ -91,24 +91,6 @@ func (x *Index) open(ctx context.Context) error {
 	return x.rollups.load(ctx, x.conn)
 }
 
-// createDatabase makes the database, and returns options that name it.
-func createDatabase(ctx context.Context, given *clickhouse.Options) (*clickhouse.Options, error) {
-	named, bare := *given, *given
-	if named.Auth.Database == "" {
-		named.Auth.Database = defaultDatabase
-	}
-	bare.Auth.Database = ""
-	conn, err := clickhouse.Open(&bare)
-	if err != nil {
-		return nil, fmt.Errorf("index: open: %w", err)
-	}
-	defer conn.Close() //nolint:errcheck // nothing is left on it
-	if err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS `"+named.Auth.Database+"`"); err != nil {
-		return nil, fmt.Errorf("index: create database: %w", err)
-	}
-	return &named, nil
-}
-
 // Close lets go of the connections. Run has to have ended.
 func (x *Index) Close() error {
 	if err := x.conn.Close(); err != nil {
