@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"bytes"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -17,7 +19,7 @@ const codecVersion = 1
 const MaxRecordBytes = 1000 << 10
 
 var (
-	encoder = must(cbor.EncOptions{Time: cbor.TimeUnixMicro}.EncMode())
+	encoder = must(cbor.EncOptions{Time: cbor.TimeUnixMicro}.UserBufferEncMode())
 	decoder = must(cbor.DecOptions{
 		MaxNestedLevels:  16,
 		MaxArrayElements: 1 << 16,
@@ -36,15 +38,21 @@ func must[T any](v T, err error) T {
 // Encode returns the record as it stands in Kafka: a version byte and a CBOR map
 // with the numbered keys of Record.
 func Encode(r *Record) ([]byte, error) {
-	body, err := encoder.Marshal(r)
-	if err != nil {
+	b := encodeBuffers.Get().(*bytes.Buffer)
+	defer encodeBuffers.Put(b)
+	b.Reset()
+	b.WriteByte(codecVersion)
+	if err := encoder.MarshalToBuffer(r, b); err != nil {
 		return nil, fmt.Errorf("ingest: encode record: %w", err)
 	}
-	if len(body) >= MaxRecordBytes {
-		return nil, fmt.Errorf("ingest: encode record: %d bytes: %w", len(body), ErrRecordTooLarge)
+	if b.Len() > MaxRecordBytes {
+		return nil, fmt.Errorf("ingest: encode record: %d bytes: %w", b.Len(), ErrRecordTooLarge)
 	}
-	return append([]byte{codecVersion}, body...), nil
+	return bytes.Clone(b.Bytes()), nil
 }
+
+// encodeBuffers are where records are encoded: their size is known only afterwards.
+var encodeBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // Decode reads what Encode wrote, by this or by a later program: fields it does
 // not know are skipped. It returns ErrCodecVersion for a format it cannot read.
