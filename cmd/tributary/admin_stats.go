@@ -33,6 +33,8 @@ func statsTable(w io.Writer, s admin.Stats) {
 	row := func(name string, value any) { fmt.Fprintf(w, "%s\t%v\n", name, value) }
 	row("tip", s.Tip)
 	row("log start", s.LogStart)
+	row("log bytes", s.LogBytes)
+	row("log bytes held for the index", s.HeldBytes)
 	row("state cursor", s.StateCursor)
 	row("subscribers", s.Subscribers)
 	row("blocks", s.Blocks)

@@ -14,13 +14,14 @@ import (
 	"tributary/relay/delivery"
 )
 
-// Deps is what the actions work with. All are needed but Log.
+// Deps is what the actions work with. All are needed but LogSize, Query and Log.
 type Deps struct {
 	Relay       *relay.Relay
 	Tokens      *token.Store
 	DB          *state.DB
 	Tip         func() uint64                                                    // seq of the newest record
 	LogStart    func() uint64                                                    // seq of the oldest one
+	LogSize     func() (bytes, held int64)                                       // of the embedded log; nil: there is none
 	StateCursor func() uint64                                                    // seq up to which the state database stands for the log
 	Lanes       func(context.Context) ([]delivery.Status, error)                 // of delivery.Engine
 	Query       func(ctx context.Context, sql, format string, w io.Writer) error // of index.Index; nil: there is no index

@@ -18,8 +18,12 @@ func (s *Service) Stats(ctx context.Context) (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
+	var bytes, held int64
+	if s.LogSize != nil {
+		bytes, held = s.LogSize()
+	}
 	return Stats{
-		Tip: s.Tip(), LogStart: s.LogStart(), StateCursor: s.StateCursor(),
+		Tip: s.Tip(), LogStart: s.LogStart(), StateCursor: s.StateCursor(), LogBytes: bytes, HeldBytes: held,
 		Subscribers: s.Relay.Subscriptions().Count(), Blocks: len(s.Relay.Blocks().List()),
 		Lanes: summary(lanes), Rows: rows,
 	}, nil

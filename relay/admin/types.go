@@ -116,6 +116,8 @@ type BlockResult struct {
 type Stats struct {
 	Tip         uint64      `json:"tip"`          // seq of the newest record
 	LogStart    uint64      `json:"log_start"`    // seq of the oldest record
+	LogBytes    int64       `json:"log_bytes"`    // disk that the embedded log takes; 0: a Kafka by address
+	HeldBytes   int64       `json:"held_bytes"`   // of it beyond kafka.retention_bytes, for what the index has not read
 	StateCursor uint64      `json:"state_cursor"` // seq that the state database stands for
 	Subscribers int         `json:"subscribers"`  // accepted
 	Blocks      int         `json:"blocks"`

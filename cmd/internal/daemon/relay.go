@@ -57,7 +57,7 @@ func (d *Daemon) openAdmin() error {
 	tail := d.ingest.Tail()
 	service := admin.New(admin.Deps{
 		Relay: d.relay, Tokens: d.tokens, DB: d.db, Log: d.log,
-		Tip: tail.Tip, LogStart: tail.Start, StateCursor: d.ingest.StatePosition, Lanes: d.engine.Status, Query: d.query,
+		Tip: tail.Tip, LogStart: tail.Start, LogSize: d.logSize, StateCursor: d.ingest.StatePosition, Lanes: d.engine.Status, Query: d.query,
 	})
 	listener, err := admin.Listen(admin.SocketPath(d.data.path))
 	if err != nil {

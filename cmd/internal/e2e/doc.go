@@ -33,6 +33,7 @@
 //     clean end and after kill -9, and one whose records expired.
 //   - TestShutdown, TestSecondInstance: SIGTERM under load, once and twice; two
 //     programs on one folder.
+//   - TestHeldLog: the log while the index is away, back, and off.
 //   - TestRejoin: servers that leave and come back right after each restart.
 //   - TestPeersWithoutRelay: the two worlds against each other, so that a
 //     failure of the above is the product's.
