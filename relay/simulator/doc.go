@@ -2,14 +2,15 @@
 // accounts, posts and an inbox, that can be good, slow, lying or dead. Tests use
 // it against the product; a demo or a load run can too.
 //
-// A Server behaves towards a relay as Mastodon does: its instance actor follows
-// the public collection at the relay's inbox, its accounts sign and send what
-// they write there, and its shared inbox takes what comes back. How it answers
+// A Server runs one of the softwares of the fediverse: its instance actor subscribes to a
+// relay in that software's way, its accounts sign and send what they write in the form of
+// its documents, and its inbox takes what comes back. How it answers
 // the network is switched at run time (Behaviour).
 //
 // It imports nothing of relay, so that what it says about the wire is said
 // independently; of the project it uses only ingest/signature, to sign and to
-// verify.
+// verify. What each activity means is said beside it (Activity.Means), in the words of
+// package model, which tells what a relay has to do about it.
 //
 // # What it does not do
 //
@@ -32,13 +33,18 @@
 //	world.go      World: seed, keys, all servers
 //	population.go servers of many kinds
 //	traffic.go    what they send at a rate
-//	server.go     Server: listener, Down and Up, routing
+//	server.go     Server: listener, Down and Up
 //	behaviour.go  the ways to answer
+//	said.go       what accounts of a server do
+//	send.go       signing, sending, retrying
+//	documents.go  actors, keys, objects, WebFinger, NodeInfo over HTTP
+//	inbox.go      deliveries: verify, record, wait for
+//
+//	site.go       a server without a network
+//	software.go   what differs between softwares; context.go their JSON-LD contexts
 //	account.go    accounts and their documents
 //	post.go       posts and their documents
-//	activity.go   Create, Update, Delete, Announce, Follow, Undo
-//	text.go       seeded writing
-//	send.go       signing, sending, retrying
-//	documents.go  actors, objects, WebFinger, NodeInfo over HTTP
-//	inbox.go      deliveries: verify, record, wait for
+//	activity.go   Create, Update, Delete, Announce, Follow, Undo, Accept
+//	writing.go    languages; text.go seeded writing
+//	json.go       documents being written
 package simulator

@@ -1,21 +1,19 @@
 package simulator
 
 import (
-	"maps"
+	"encoding/json"
 	"net/http"
 	"strings"
 )
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /inbox", s.inbox)
-	mux.HandleFunc("POST /users/{name}/inbox", s.inbox)
+	mux.HandleFunc("POST /", s.inbox)
 	for pattern, handler := range map[string]http.HandlerFunc{
-		"GET /users/{name}":               s.serveActor,
-		"GET /users/{name}/statuses/{id}": s.serveObject,
-		"GET /.well-known/webfinger":      s.serveWebFinger,
-		"GET /.well-known/nodeinfo":       s.serveNodeInfoLinks,
-		"GET /nodeinfo/2.0":               s.serveNodeInfo,
+		"GET /":                      s.serveDocument,
+		"GET /.well-known/webfinger": s.serveWebFinger,
+		"GET /.well-known/nodeinfo":  s.serveNodeInfoLinks,
+		"GET /nodeinfo/2.0":          s.serveNodeInfo,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			s.behave(w, r, func(b Behaviour) Answer { return b.Documents }, handler)
@@ -24,47 +22,69 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-func (s *Server) serveActor(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	a, lie, base := s.accounts[r.PathValue("name")], s.behaviour.Lie, "http://"+s.addr
-	gone := a != nil && a.gone
-	s.mu.Unlock()
-	switch {
-	case a == nil:
-		http.NotFound(w, r)
-	case gone:
-		http.Error(w, "gone", http.StatusGone)
-	default:
-		reply(w, contentType, http.StatusOK, a.document(base, lie))
+// serveDocument serves accounts, posts and keys to whom the software serves them.
+func (s *Server) serveDocument(w http.ResponseWriter, r *http.Request) {
+	body, status := s.keyAt(r.URL.Path)
+	if body == nil {
+		if err := s.mayRead(r); err != nil {
+			http.Error(w, err.Error(), http.StatusUnauthorized)
+			return
+		}
+		body, status = s.documentAt(r.URL.Path)
 	}
-}
-
-func (s *Server) serveObject(w http.ResponseWriter, r *http.Request) {
-	document, status := s.object(r.URL.Path)
-	if document == nil {
-		http.NotFound(w, r)
+	if body == nil {
+		http.Error(w, http.StatusText(status), status)
 		return
 	}
-	reply(w, contentType, status, document)
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
 }
 
-func (s *Server) object(path string) (map[string]any, int) {
+// mayRead asks for the signature that servers with authorised fetch ask for.
+func (s *Server) mayRead(r *http.Request) error {
+	s.mu.Lock()
+	demanded := s.site.software.signedGet
+	s.mu.Unlock()
+	if !demanded {
+		return nil
+	}
+	_, err := s.verify(r, nil)
+	return err
+}
+
+// keyAt is a key with a document of its own, which everybody may read.
+func (s *Server) keyAt(path string) ([]byte, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.posts["http://"+s.addr+path]
-	if p == nil {
+	if !s.site.software.keyApart {
+		return nil, 0
+	}
+	a := s.site.paths[strings.TrimSuffix(path, s.site.software.key)]
+	if a == nil || !strings.HasSuffix(path, s.site.software.key) || a.gone {
+		return nil, 0
+	}
+	return a.keyDocument(), http.StatusOK
+}
+
+func (s *Server) documentAt(path string) ([]byte, int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.site.paths[path]; a != nil {
+		if a.gone {
+			return nil, http.StatusGone
+		}
+		return a.document(s.behaviour.Lie), http.StatusOK
+	}
+	p := s.site.posts[s.site.base+path]
+	switch {
+	case p == nil:
 		return nil, http.StatusNotFound
+	case p.deleted || s.site.accounts[p.Author].gone:
+		p.deleted = true
+		return p.document(s.behaviour.Lie), http.StatusGone
 	}
-	document, status := p.document(), http.StatusOK
-	if p.deleted {
-		document, status = p.tombstone(), http.StatusGone
-	}
-	if s.behaviour.Lie == WrongID {
-		document["id"] = victim + path
-	}
-	document = maps.Clone(document)
-	document["@context"] = postContext()
-	return document, status
+	return p.document(s.behaviour.Lie), http.StatusOK
 }
 
 // serveWebFinger answers for acct: resources and actor URIs (RFC 7033).
@@ -75,37 +95,38 @@ func (s *Server) serveWebFinger(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	host := s.Host()
-	name, found := strings.CutSuffix(strings.TrimPrefix(resource, "acct:"), "@"+host)
-	if !found {
-		name, found = strings.CutPrefix(resource, s.URL("/users/"))
-	}
 	s.mu.Lock()
-	a := s.accounts[name]
+	name, found := strings.CutSuffix(strings.TrimPrefix(resource, "acct:"), "@"+host)
+	a := s.site.accounts[name]
+	if !found {
+		path, _ := strings.CutPrefix(resource, s.site.base)
+		a = s.site.paths[path]
+	}
 	s.mu.Unlock()
-	if !found || a == nil {
+	if a == nil {
 		http.NotFound(w, r)
 		return
 	}
-	reply(w, "application/jrd+json", http.StatusOK, map[string]any{
-		"subject": "acct:" + name + "@" + host,
+	reply(w, "application/jrd+json", map[string]any{
+		"subject": "acct:" + a.Name + "@" + host,
 		"aliases": []string{a.uri},
 		"links":   []any{map[string]any{"rel": "self", "type": contentType, "href": a.uri}},
 	})
 }
 
 func (s *Server) serveNodeInfoLinks(w http.ResponseWriter, _ *http.Request) {
-	reply(w, "application/json", http.StatusOK, map[string]any{"links": []any{map[string]any{
+	reply(w, "application/json", map[string]any{"links": []any{map[string]any{
 		"rel": "http://nodeinfo.diaspora.software/ns/schema/2.0", "href": s.URL("/nodeinfo/2.0"),
 	}}})
 }
 
 func (s *Server) serveNodeInfo(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
-	users, posts := len(s.accounts)-1, len(s.posts)
+	software, users, posts := s.site.software, len(s.site.accounts)-1, len(s.site.posts)
 	s.mu.Unlock()
-	reply(w, "application/json", http.StatusOK, map[string]any{
+	reply(w, "application/json", map[string]any{
 		"version":           "2.0",
-		"software":          map[string]any{"name": s.cfg.Software, "version": "4.5.0"},
+		"software":          map[string]any{"name": software.name, "version": software.version},
 		"protocols":         []string{"activitypub"},
 		"services":          map[string]any{"inbound": []any{}, "outbound": []any{}},
 		"openRegistrations": false,
@@ -114,13 +135,12 @@ func (s *Server) serveNodeInfo(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-func reply(w http.ResponseWriter, mediaType string, status int, document any) {
-	body, err := encode(document)
+func reply(w http.ResponseWriter, mediaType string, document any) {
+	body, err := json.Marshal(document)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", mediaType)
-	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

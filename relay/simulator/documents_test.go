@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"encoding/json"
 	"testing"
 
 	"tributary/ingest/ap"
@@ -42,19 +41,12 @@ func TestDocumentsAreWhatTheyMean(t *testing.T) {
 		t.Errorf("delete is %+v, %v", a, err)
 	}
 
-	follow, err := s.subscribe("http://relay.example/inbox")
-	if err != nil {
-		t.Fatal(err)
-	}
+	follow := s.subscribe("http://relay.example/inbox", public)
 	if a, err = ap.ParseActivity(follow.Body); err != nil || a.Type != "Follow" || a.ObjectID != public {
 		t.Errorf("follow is %+v, %v", a, err)
 	}
 
-	raw, err := json.Marshal(s.accounts["bob"].document(s.URL(""), Honest))
-	if err != nil {
-		t.Fatal(err)
-	}
-	actor, err := ap.ParseActor(raw)
+	actor, err := ap.ParseActor(s.site.accounts["bob"].document(Honest))
 	if err != nil {
 		t.Fatal(err)
 	}

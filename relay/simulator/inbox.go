@@ -50,7 +50,7 @@ func (s *Server) inbox(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	d := read(body)
-	d.Time, d.Path = s.now(), r.URL.Path
+	d.Time, d.Path = clock(), r.URL.Path
 	if !s.cfg.DiscardBodies {
 		d.Raw = body
 	}
@@ -106,7 +106,7 @@ func (s *Server) verify(r *http.Request, body []byte) (keyID string, err error) 
 		if keyErr != nil {
 			return sig.KeyID, keyErr
 		}
-		if err = sig.Verify(r, body, key, s.now()); err == nil || !known {
+		if err = sig.Verify(r, body, key, clock()); err == nil || !known {
 			return sig.KeyID, err
 		}
 	}
@@ -136,6 +136,12 @@ func (s *Server) fetchKey(ctx context.Context, keyID string) (crypto.PublicKey, 
 		return nil, err
 	}
 	r.Header.Set("Accept", contentType)
+	s.mu.Lock()
+	instance := s.site.accounts[Instance]
+	s.mu.Unlock()
+	if err := instance.signer.SignGet(ctx, r); err != nil {
+		return nil, err
+	}
 	answer, err := s.client.Do(r)
 	if err != nil {
 		return nil, err
@@ -166,6 +172,7 @@ func (s *Server) record(d Delivery) {
 	s.deliveries = append(s.deliveries, d)
 	if d.Received() {
 		s.answered(d)
+		s.followed(d)
 	}
 	close(s.arrived)
 	s.arrived = make(chan struct{})
@@ -184,6 +191,26 @@ func (s *Server) answered(d Delivery) {
 		case "Reject":
 			f.state = FollowRejected
 		}
+	}
+}
+
+// followed accepts the Follow of somebody who wants to hear from the server, as LitePub's
+// relays do of those who follow them. s.mu is held.
+func (s *Server) followed(d Delivery) {
+	instance := s.site.accounts[Instance]
+	if d.Type != "Follow" || d.Object != instance.uri {
+		return
+	}
+	for inbox, f := range s.follows {
+		if f.object != d.Actor {
+			continue
+		}
+		answer := s.site.accept(d.Activity, d.Actor)
+		s.answers.Go(func() {
+			if _, err := s.Send(context.Background(), inbox, answer); err != nil {
+				s.log.Debug("Accept not sent", "err", err)
+			}
+		})
 	}
 }
 

@@ -111,11 +111,6 @@ func people(rng *rand.Rand, count int) []Account {
 	return all
 }
 
-// DefaultMix is roughly what the fediverse runs on, small softwares rounded up.
-func DefaultMix() []Part {
-	return []Part{{"mastodon", 1}}
-}
-
 // Nature is what the server is like from Turn on.
 func (s *Server) Nature() Nature { return s.cfg.Nature }
 

@@ -45,18 +45,48 @@ func (s *Server) Boost(ctx context.Context, inbox, name, object string) (Activit
 
 // Follow subscribes to the relay that has the inbox, as Mastodon does.
 func (s *Server) Follow(ctx context.Context, inbox string) (Activity, Response, error) {
-	return s.make(ctx, inbox, func() (Activity, error) { return s.subscribe(inbox) })
+	return s.make(ctx, inbox, func() (Activity, error) { return s.subscribe(inbox, public), nil })
 }
 
 // Subscribe subscribes to a relay as the server's software does: by its inbox, or by its
-// actor, which not every relay takes. Then the answer is no 2xx, and Follow remains.
-func (s *Server) Subscribe(ctx context.Context, inbox, _ string) (Activity, Response, error) {
-	return s.Follow(ctx, inbox)
+// actor, which not every relay takes. Then the answer is no 2xx, and Follow remains. A
+// software that has no relays sends nothing, and the answer is empty.
+func (s *Server) Subscribe(ctx context.Context, inbox, actor string) (Activity, Response, error) {
+	s.mu.Lock()
+	way := s.site.software.subs
+	s.mu.Unlock()
+	switch way {
+	case byActor:
+		return s.make(ctx, inbox, func() (Activity, error) { return s.subscribe(inbox, actor), nil })
+	case never:
+		return Activity{}, Response{}, nil
+	default:
+		return s.Follow(ctx, inbox)
+	}
 }
 
 // Unfollow leaves the relay again.
 func (s *Server) Unfollow(ctx context.Context, inbox string) (Activity, Response, error) {
 	return s.make(ctx, inbox, func() (Activity, error) { return s.unsubscribe(inbox) })
+}
+
+func (s *Server) subscribe(inbox, object string) Activity {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, f := s.site.subscribe(object)
+	s.follows[inbox] = f
+	return a
+}
+
+func (s *Server) unsubscribe(inbox string) (Activity, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.follows[inbox]
+	if f == nil {
+		return Activity{}, fmt.Errorf("simulator: %s does not follow %s", s.addr, inbox)
+	}
+	delete(s.follows, inbox)
+	return s.site.unsubscribe(f), nil
 }
 
 func (s *Server) make(ctx context.Context, inbox string, activity func() (Activity, error)) (Activity, Response, error) {
@@ -86,7 +116,7 @@ func (s *Server) SendRaw(ctx context.Context, inbox, name string, body []byte) (
 // Signed is the request that SendRaw sends, for tests that spoil it first.
 func (s *Server) Signed(ctx context.Context, inbox, name string, body []byte) (*http.Request, error) {
 	s.mu.Lock()
-	author, err := s.account(name)
+	author, err := s.site.account(name)
 	s.mu.Unlock()
 	if err != nil {
 		return nil, err

@@ -36,21 +36,20 @@ type Server struct {
 	log    *slog.Logger
 	keys   []*rsa.PrivateKey
 	client *http.Client
+	rng    *rand.Rand // of the site
 
 	mu         sync.Mutex // guards what follows
 	addr       string     // host:port; kept over Down and Up
 	http       *http.Server
 	stopped    chan struct{} // closed when http has ended
 	behaviour  Behaviour
-	switched   chan struct{} // closed when behaviour changes
-	accounts   map[string]*account
-	posts      map[string]*post // by object URI
-	follows    map[string]*follow
+	switched   chan struct{}      // closed when behaviour changes
+	site       *site              // from the first Up on
+	follows    map[string]*follow // by the relay's inbox
 	deliveries []Delivery
 	arrived    chan struct{} // closed when a delivery is recorded
 	known      map[string]crypto.PublicKey
-	rng        *rand.Rand
-	sequence   int
+	answers    sync.WaitGroup // Accepts under way
 }
 
 func newServer(cfg Config, log *slog.Logger, rng *rand.Rand, keys []*rsa.PrivateKey) *Server {
@@ -67,8 +66,6 @@ func newServer(cfg Config, log *slog.Logger, rng *rand.Rand, keys []*rsa.Private
 		client:   &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32}},
 		switched: make(chan struct{}),
 		arrived:  make(chan struct{}),
-		accounts: map[string]*account{},
-		posts:    map[string]*post{},
 		follows:  map[string]*follow{},
 		known:    map[string]crypto.PublicKey{},
 		rng:      rng,
@@ -92,7 +89,8 @@ func (s *Server) Up() error {
 	}
 	if s.addr == "" {
 		s.addr = listener.Addr().String()
-		s.settle()
+		s.site = newSite("http://"+s.addr, softwareOf(s.cfg.Software), s.rng, clock, s.keys)
+		s.site.settle(s.cfg.Accounts)
 	}
 	server := &http.Server{Handler: s.routes(), ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	stopped := make(chan struct{})
@@ -104,14 +102,6 @@ func (s *Server) Up() error {
 	}()
 	s.http, s.stopped = server, stopped
 	return nil
-}
-
-// settle moves the accounts in, now that their URIs are known. s.mu is held.
-func (s *Server) settle() {
-	s.accounts[Instance] = s.newAccount(Account{Name: Instance, Type: "Application"})
-	for _, a := range s.cfg.Accounts {
-		s.accounts[a.Name] = s.newAccount(a)
-	}
 }
 
 // Down is a server that died: its port refuses connections, and those that were
@@ -131,6 +121,7 @@ func (s *Server) Down() {
 // Close ends the server and its own connections for good.
 func (s *Server) Close() {
 	s.Down()
+	s.answers.Wait()
 	s.client.CloseIdleConnections()
 }
 
@@ -144,16 +135,15 @@ func (s *Server) Host() string {
 // URL is the address of a path on the server.
 func (s *Server) URL(path string) string { return "http://" + s.Host() + path }
 
-// Inbox is the URI of the shared inbox.
-func (s *Server) Inbox() string { return s.URL("/inbox") }
-
-// now is the server's clock.
-func (s *Server) now() time.Time { return time.Now().UTC() }
-
-// number counts the server's documents. s.mu is held.
-func (s *Server) number() int {
-	s.sequence++
-	return s.sequence
+// Inbox is the URI of the inbox that a relay should send to: the shared one, else that of
+// the account that stands for the server.
+func (s *Server) Inbox() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if shared := s.site.software.shared; shared != "" {
+		return s.site.base + shared
+	}
+	return s.site.accounts[Instance].inbox()
 }
 
 // wait blocks until done holds, asking anew whenever changed hands out a channel that closes.

@@ -412,8 +412,8 @@ func TestSeedDecidesWhatIsWritten(t *testing.T) {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		for _, uri := range []string{"1", "2", "3"} {
-			all.WriteString(s.posts["http://"+s.addr+"/users/alice/statuses/"+uri].Content)
+		for _, p := range s.site.order {
+			all.WriteString(strings.ReplaceAll(p.Content, s.addr, "host"))
 		}
 		return all.String()
 	}

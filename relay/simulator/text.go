@@ -1,39 +1,58 @@
 package simulator
 
 import (
+	"html"
 	"math/rand/v2"
 	"strings"
 )
 
-var words = strings.Fields(`a after again all and at before brook by calm clear cold come current day deep down
-	drift dry early every fast field flood flow for from green grey hill ice in into it light long low meadow mill morning
-	mud narrow near new night north of old on or over quiet rain reed river rock run salt sand sea shallow ship shore slow
-	small snow south spring stone stream summer sun the through tide to town under up valley village water wave weather
-	west while wide wind winter with wood year`)
-
-// paragraph is a few sentences of HTML, with the tags at its end as Mastodon links them.
-func paragraph(rng *rand.Rand, tags []string) string {
+// paragraph is a few sentences in a language, without markup.
+func (w *writing) paragraph(rng *rand.Rand) string {
 	var b strings.Builder
-	b.WriteString("<p>")
-	for range 2 + rng.IntN(3) {
-		sentence(&b, rng)
+	for i := range 2 + rng.IntN(3) {
+		if i > 0 && w.between != "" && !strings.HasSuffix(w.stop, " ") {
+			b.WriteByte(' ')
+		}
+		w.sentence(&b, rng)
 	}
-	for _, tag := range tags {
-		b.WriteString(` <a href="/tags/` + tag + `" class="mention hashtag" rel="tag">#<span>` + tag + `</span></a>`)
-	}
-	b.WriteString("</p>")
-	return b.String()
+	return strings.TrimSpace(b.String())
 }
 
-func sentence(b *strings.Builder, rng *rand.Rand) {
+func (w *writing) sentence(b *strings.Builder, rng *rand.Rand) {
 	for i := range 6 + rng.IntN(12) {
-		word := words[rng.IntN(len(words))]
-		if i == 0 {
-			word = strings.ToUpper(word[:1]) + word[1:]
-		} else {
-			b.WriteByte(' ')
+		word := w.words[rng.IntN(len(w.words))]
+		if i > 0 {
+			b.WriteString(w.between)
+		} else if word[0] >= 'a' && word[0] <= 'z' {
+			b.WriteByte(word[0] - 'a' + 'A')
+			word = word[1:]
 		}
 		b.WriteString(word)
 	}
-	b.WriteString(". ")
+	b.WriteString(w.stop)
+}
+
+// markup is the HTML of a post: its text, mentions before it, links and tags behind it, as
+// Mastodon writes them.
+func markup(base, text string, p *Post, names func(string) (name, url string)) string {
+	var b strings.Builder
+	b.Grow(len(text) + 64 + 128*(len(p.Mentions)+len(p.Links)+len(p.Tags)))
+	b.WriteString("<p>")
+	for _, actor := range p.Mentions {
+		name, url := names(actor)
+		b.WriteString(`<span class="h-card" translate="no"><a href="` + url + `" class="u-url mention">@<span>` + name + `</span></a></span> `)
+	}
+	if strings.ContainsAny(text, `<>&"'`) {
+		text = html.EscapeString(text)
+	}
+	b.WriteString(text)
+	for _, link := range p.Links {
+		b.WriteString(` <a href="` + link + `" target="_blank" rel="nofollow noopener" translate="no"><span class="invisible">https://</span>` +
+			`<span class="">` + strings.TrimPrefix(link, "https://") + `</span></a>`)
+	}
+	for _, tag := range p.Tags {
+		b.WriteString(` <a href="` + base + `/tags/` + tag + `" class="mention hashtag" rel="tag">#<span>` + tag + `</span></a>`)
+	}
+	b.WriteString("</p>")
+	return b.String()
 }
