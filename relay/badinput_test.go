@@ -212,7 +212,7 @@ func badActivities(t *testing.T, e *env, server, alice, mallory, stranger *accou
 		{name: "unsubscribe of another server, embedded", message: post(stranger, stranger.undo(followOf)), status: 403, verdict: "not_your_subscription"},
 		{name: "unsubscribe of another server, by id", message: post(stranger, stranger.undo(followOf["id"])), status: 403, verdict: "not_your_subscription"},
 		{name: "unsubscribe of the own server by a member", message: post(mallory, mallory.undo(followOf["id"])), status: 403, verdict: "not_your_subscription"},
-		{name: "follow of the actor", message: post(stranger, stranger.follow(2), "object", e.community.Actor()), status: 422, verdict: "follow_of_actor", says: e.inboxURL()},
+		{name: "follow of the actor by a person", message: post(stranger, stranger.follow(2), "object", e.community.Actor()), status: 403, verdict: "follow_of_actor", says: "admin"},
 		{name: "follow of somebody else", message: post(stranger, stranger.follow(3), "object", alice.URI), status: 422, verdict: "follow_of_other"},
 		{name: "follow without an id", message: post(stranger, stranger.follow(4), "id", nil), status: 400, verdict: "follow_without_id"},
 		{name: "update without an object", message: post(alice, alice.create(23), "type", "Update", "object", nil), status: 422, verdict: "no_object"},

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -18,6 +19,8 @@ type Config struct {
 	// Usage counts hosted accounts and their posts for NodeInfo. nil: there are none.
 	Usage func(context.Context) Usage
 
+	// Mode is who may subscribe. Default ModeOpen.
+	Mode Mode
 	// RequestsMax bounds the inbox requests under way. Default 1024. Each holds
 	// at most what was received of its body, so slow bodies cost sockets, not memory.
 	RequestsMax int
@@ -49,6 +52,9 @@ func (c *Config) applyDefaults() {
 	if c.Version == "" {
 		c.Version = "dev"
 	}
+	if c.Mode == "" {
+		c.Mode = ModeOpen
+	}
 	c.RequestsMax = orInt(c.RequestsMax, 1024)
 	c.KeyWaitsPerHostMax = orInt(c.KeyWaitsPerHostMax, max(1, c.RequestsMax/32))
 	c.WorkersMax = orInt(c.WorkersMax, 256)
@@ -69,6 +75,9 @@ func (c *Config) validate() error {
 		if n < 0 {
 			return fmt.Errorf("relay: %s is %d: must not be negative", name, n)
 		}
+	}
+	if c.Mode != "" && !slices.Contains(Modes, c.Mode) {
+		return fmt.Errorf("relay: there is no mode %q", c.Mode)
 	}
 	if c.BodyTimeout < 0 || c.KeyTimeout < 0 {
 		return fmt.Errorf("relay: a timeout is negative")

@@ -14,13 +14,17 @@
 // It delivers nothing: lanes and the outbox are relay/delivery's, which asks
 // [Subscriptions] whom to serve. It decides nothing about posts: that is
 // admission's. It makes no connection of its own: keys come from ingest/remote.
-// Following the relay actor itself (LitePub), approval and filters come later.
+// Filters come later.
 //
 // # Invariants
 //
 //   - 202 means durable: what admission accepted, or a committed transaction.
 //     The signature is remembered after that, never before, so that a retry is
 //     not taken for a repeat.
+//   - Whoever follows our actor (LitePub) is followed back; the Follow is taken back
+//     when the subscription ends.
+//   - What the operator decided of an actor holds until the operator changes it: a
+//     rejected one is rejected again, a role survives a new Follow.
 //   - A subscription is ended by its own actor, by that actor's end, or by the
 //     operator; never by what a request says of somebody else.
 //   - A subscription and its Accept, its lane and the request's signature are one
@@ -62,9 +66,13 @@
 //	gone.go           Deletes of actors whose key is gone
 //	settle.go         what is addressed to us
 //	follows.go        Follow and Undo{Follow}
+//	followback.go     our own Follow of who follows our actor
 //	answers.go        Accept and Reject
+//	mode.go           who may subscribe; the allow-list
+//	role.go           what a member may do
+//	membership.go     the transactions that begin, change and end a subscription
 //	replay.go         signatures of accepted requests
-//	subscriptions.go  Subscriptions: the copy in memory and the transactions
+//	subscriptions.go  Subscriptions: the copy in memory
 //	subscriber.go     SQL of subscribers, and of the lanes that they open and close
 //	blocks.go         Blocks
 //	block.go          what a block does

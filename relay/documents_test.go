@@ -25,7 +25,7 @@ func documents(t *testing.T) (*httptest.Server, Community) {
 	cfg := Config{Repository: "https://code.example/tributary", Homepage: "https://tributary.example"}
 	cfg.applyDefaults()
 	subs := &Subscriptions{}
-	subs.current.Store(&subscriberSet{hosts: map[string]int{"a.example": 1, "b.example": 1}})
+	subs.current.Store(&subscriberSet{count: 2})
 	handlers, err := newDocuments(c, cfg, key, subs)
 	if err != nil {
 		t.Fatal(err)

@@ -7,24 +7,34 @@ import (
 	"net/http"
 
 	"tributary/ingest/ap"
+	"tributary/relay/delivery"
 )
 
 const maxURIBytes = 2048 // of a Follow's id and object, which we keep
 
-// follow subscribes a server in Mastodon's style: it follows Public, and gets
-// what comes. A repeated Follow is answered again, with its own id.
+// follow subscribes a server in Mastodon's style, by a Follow of Public, or in
+// LitePub's, by one of our actor. A repeated Follow is answered again, with its
+// own id.
 func (in *inbox) follow(ctx context.Context, req *request) (string, error) {
 	sub, err := in.subscriber(req)
 	if err != nil {
 		return "", err
 	}
-	err = in.subs.accept(ctx, sub, in.community.answer("Accept", sub), in.once(ctx, req))
+	made, err := in.subs.follow(ctx, sub, in.once(ctx, req))
 	if errors.Is(err, errTooMany) {
 		return "", refuse(http.StatusForbidden, reasonSubscriptions,
 			"%s has %d subscriptions already; end one of them first", sub.Host, in.cfg.SubscribersPerHostMax)
 	}
 	if err != nil {
 		return "", err
+	}
+	switch made {
+	case waitForOperator:
+		in.log.InfoContext(ctx, "a subscription waits for approval", "actor", sub.Actor)
+		return verdictPending, nil
+	case rejectNow:
+		in.log.InfoContext(ctx, "a subscription was rejected", "actor", sub.Actor)
+		return verdictRejected, nil
 	}
 	in.log.InfoContext(ctx, "subscribed", "actor", sub.Actor, "inbox", sub.Delivery)
 	return verdictSubscribed, nil
@@ -35,34 +45,37 @@ func (in *inbox) subscriber(req *request) (Subscriber, error) {
 	a, actor := req.activity, req.signer
 	w := asWritten(req.body)
 	switch {
-	case a.ObjectID == in.community.Actor():
-		return Subscriber{}, refuse(http.StatusUnprocessableEntity, reasonFollowActor,
-			"this relay is subscribed to by its inbox, %s (a Follow of %s); following its actor is not offered", in.community.Inbox(), ap.PublicURI)
-	case a.ObjectID != ap.PublicURI:
+	case a.ObjectID != ap.PublicURI && a.ObjectID != in.community.Actor():
 		return Subscriber{}, refuse(http.StatusUnprocessableEntity, reasonFollowObject,
-			"there is nothing here to follow but %s", ap.PublicURI)
+			"there is nothing here to follow but %s and %s", ap.PublicURI, in.community.Actor())
+	case a.ObjectID == in.community.Actor() && !followsAsServer(actor):
+		return Subscriber{}, followOfPerson(actor.URI)
 	case a.ID == "" || len(w.ID) > maxURIBytes:
 		return Subscriber{}, refuse(http.StatusBadRequest, reasonFollowID, "the Follow needs an id, which the Accept repeats")
 	}
 	if w.Object == "" || len(w.Object) > maxURIBytes {
-		w.Object = ap.PublicURI
+		w.Object = a.ObjectID
 	}
 	if w.ID == "" {
 		w.ID = a.ID // written under an alias that only our parser knows
 	}
-	delivery := actor.SharedInbox
-	if delivery == "" {
-		delivery = actor.Inbox // GoToSocial and others have no shared inbox
+	served := actor.SharedInbox
+	if served == "" {
+		served = actor.Inbox // GoToSocial and others have no shared inbox
 	}
-	for _, inbox := range []string{actor.Inbox, delivery} {
+	for _, inbox := range []string{actor.Inbox, served} {
 		// Else one Follow would aim a relay's whole flow at a stranger.
 		if !ap.SameOrigin(inbox, actor.URI) || len(inbox) > maxURIBytes {
 			return Subscriber{}, refuse(http.StatusForbidden, reasonInboxOrigin,
 				"inbox and sharedInbox of %s must share its scheme, host and port", actor.URI)
 		}
 	}
+	style := delivery.StyleForward
+	if a.ObjectID == in.community.Actor() {
+		style = delivery.StyleAnnounce
+	}
 	return Subscriber{
-		Actor: actor.URI, Host: hostOf(actor.URI), Inbox: actor.Inbox, Delivery: delivery, Follow: w.ID, Object: w.Object,
+		Actor: actor.URI, Host: hostOf(actor.URI), Inbox: actor.Inbox, Delivery: served, Follow: w.ID, Object: w.Object, Style: style,
 	}, nil
 }
 
@@ -117,6 +130,9 @@ func (in *inbox) unfollow(ctx context.Context, req *request) (string, error) {
 		return verdictNothing, nil
 	case inner != nil && inner.ID != sub.Follow && inner.ObjectID != ap.PublicURI && inner.ObjectID != in.community.Actor():
 		return verdictNothing, nil // some other Follow
+	}
+	if sub.State == StateRejected {
+		return verdictNothing, nil // what the operator decided holds
 	}
 	if err := in.subs.end(ctx, []string{sub.Actor}, false, in.once(ctx, req)); err != nil {
 		return "", err

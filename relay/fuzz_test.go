@@ -50,7 +50,7 @@ func FuzzProcess(f *testing.F) {
 		f.Fatal(err)
 	}
 	victim := Subscriber{Actor: other, Host: "b.example", Inbox: "https://b.example/inbox", Delivery: "https://b.example/inbox", Follow: other + "#f", Object: "Public"}
-	if err := r.subscriptions.accept(f.Context(), victim, []byte("{}"), nothing); err != nil {
+	if _, err := r.subscriptions.follow(f.Context(), victim, nothing); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

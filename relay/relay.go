@@ -43,6 +43,7 @@ type Relay struct {
 	cfg           Config
 	subscriptions *Subscriptions
 	blocks        *Blocks
+	allowed       *AllowList
 	replays       *replays
 	inbox         *inbox
 	admission     admitter
@@ -59,7 +60,11 @@ func New(ctx context.Context, c Community, cfg Config, d Deps) (*Relay, error) {
 	}
 	cfg.applyDefaults()
 	d.applyDefaults()
-	subs, err := newSubscriptions(ctx, d, c, cfg)
+	allowed, err := newAllowList(ctx, d.DB)
+	if err != nil {
+		return nil, err
+	}
+	subs, err := newSubscriptions(ctx, d, c, cfg, allowed)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +73,7 @@ func New(ctx context.Context, c Community, cfg Config, d Deps) (*Relay, error) {
 		return nil, err
 	}
 	r := &Relay{
-		community: c, cfg: cfg, subscriptions: subs, blocks: blocks, replays: newReplays(d.DB, d.Log),
+		community: c, cfg: cfg, subscriptions: subs, blocks: blocks, allowed: allowed, replays: newReplays(d.DB, d.Log),
 		admission: d.Admission, db: d.DB, log: d.Log,
 	}
 	r.inbox = newInbox(r, d)
@@ -175,6 +180,9 @@ func (r *Relay) Subscriptions() *Subscriptions { return r.subscriptions }
 // Blocks is who may not give the relay anything.
 func (r *Relay) Blocks() *Blocks { return r.blocks }
 
+// Allowed is who need not be approved.
+func (r *Relay) Allowed() *AllowList { return r.allowed }
+
 // Run keeps the memory of signatures and what other nodes changed, until ctx
 // ends. It returns after the last signatures are written.
 func (r *Relay) Run(ctx context.Context) error {
@@ -197,7 +205,7 @@ func (r *Relay) Run(ctx context.Context) error {
 }
 
 func (r *Relay) refresh(ctx context.Context) {
-	err := errors.Join(r.subscriptions.Refresh(ctx), r.blocks.Refresh(ctx))
+	err := errors.Join(r.subscriptions.Refresh(ctx), r.blocks.Refresh(ctx), r.allowed.Refresh(ctx))
 	if err != nil && ctx.Err() == nil {
 		r.log.WarnContext(ctx, "subscriptions and blocks not read anew", "err", err)
 	}

@@ -24,8 +24,7 @@ func (in *inbox) settle(ctx context.Context, req *request) (string, bool, error)
 			do = in.blockedBy
 		}
 	case "Accept", "Reject":
-		// We follow nobody yet, so no answer can be meant (an Accept must match a Follow that we sent).
-		do = func(context.Context, *request) (string, error) { return verdictNothing, nil }
+		do = in.answer
 	}
 	if do == nil {
 		return "", false, nil

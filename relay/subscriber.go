@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"tributary/relay/delivery"
 )
 
 // The states of a subscription.
@@ -14,20 +16,31 @@ const (
 	StateRejected = "rejected" // refused or ended by the operator
 )
 
+// What became of our Follow of a member.
+const (
+	BackPending  = "pending"
+	BackAccepted = "accepted"
+	BackRejected = "rejected"
+)
+
 // Subscriber is an actor of another server that follows the relay.
 type Subscriber struct {
-	Actor    string    // URI
-	Host     string    // host[:port] of Actor, lower case; of Inbox and Delivery too (same origin)
-	Inbox    string    // where answers to it go
-	Delivery string    // its shared inbox, else its inbox: the lane that serves it
-	Follow   string    // id of its Follow
-	Object   string    // what it followed, as it wrote it
-	State    string    // StateAccepted …
-	Created  time.Time // first Follow
-	Updated  time.Time // last change
+	Actor     string // URI
+	Host      string // host[:port] of Actor, lower case; of Inbox and Delivery too (same origin)
+	Inbox     string // where answers to it go
+	Delivery  string // its shared inbox, else its inbox: the lane that serves it
+	Follow    string // id of its Follow
+	Object    string // what it followed, as it wrote it
+	State     string // StateAccepted …
+	Style     delivery.Style
+	Role      Role      // RoleBoth unless the operator says otherwise
+	Back      string    // id of our own Follow of it (LitePub), "" if there is none
+	BackState string    // what became of that: BackPending …
+	Created   time.Time // first Follow
+	Updated   time.Time // last change
 }
 
-const selectSubscribers = `SELECT actor, host, inbox, delivery, follow, object, state, created_at, updated_at
+const selectSubscribers = `SELECT actor, host, inbox, delivery, follow, object, state, style, role, back, back_state, created_at, updated_at
 	FROM subscribers`
 
 func listSubscribers(ctx context.Context, q *sql.DB) ([]Subscriber, error) {
@@ -57,18 +70,19 @@ func subscriberOf(ctx context.Context, tx *sql.Tx, actor string) (Subscriber, er
 
 func scanSubscriber(scan func(...any) error) (s Subscriber, err error) {
 	var created, updated int64
-	err = scan(&s.Actor, &s.Host, &s.Inbox, &s.Delivery, &s.Follow, &s.Object, &s.State, &created, &updated)
+	err = scan(&s.Actor, &s.Host, &s.Inbox, &s.Delivery, &s.Follow, &s.Object, &s.State, &s.Style, &s.Role, &s.Back, &s.BackState, &created, &updated)
 	s.Created, s.Updated = time.UnixMilli(created).UTC(), time.UnixMilli(updated).UTC()
 	return s, err
 }
 
 func upsertSubscriber(ctx context.Context, tx *sql.Tx, s Subscriber) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO subscribers
-		(actor, host, inbox, delivery, follow, object, state, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+		(actor, host, inbox, delivery, follow, object, state, style, role, back, back_state, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
 		ON CONFLICT (actor) DO UPDATE SET host = excluded.host, inbox = excluded.inbox, delivery = excluded.delivery,
-			follow = excluded.follow, object = excluded.object, state = excluded.state, updated_at = excluded.updated_at`,
-		s.Actor, s.Host, s.Inbox, s.Delivery, s.Follow, s.Object, s.State, s.Updated.UnixMilli())
+			follow = excluded.follow, object = excluded.object, state = excluded.state, style = excluded.style,
+			role = excluded.role, back = excluded.back, back_state = excluded.back_state, updated_at = excluded.updated_at`,
+		s.Actor, s.Host, s.Inbox, s.Delivery, s.Follow, s.Object, s.State, s.Style, s.Role, s.Back, s.BackState, s.Updated.UnixMilli())
 	return err
 }
 

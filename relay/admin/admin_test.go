@@ -83,7 +83,8 @@ func subscribeDirectly(t *testing.T, log *ingesttest.Env, actors ...string) {
 		for i, actor := range actors {
 			host := strings.TrimSuffix(strings.TrimPrefix(actor, "https://"), "/actor")
 			inbox := "https://" + host + "/inbox"
-			if _, err := tx.Exec(`INSERT INTO subscribers VALUES ($1, $2, $3, $3, $4, 'Public', 'accepted', $5, $5)`,
+			if _, err := tx.Exec(`INSERT INTO subscribers (actor, host, inbox, delivery, follow, object, state, created_at, updated_at)
+				VALUES ($1, $2, $3, $3, $4, 'Public', 'accepted', $5, $5)`,
 				actor, host, inbox, actor+"#follow", i); err != nil {
 				return err
 			}

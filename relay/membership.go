@@ -1,0 +1,212 @@
+package relay
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"tributary/relay/delivery"
+)
+
+// errTooMany: one host holds as many subscriptions as it may.
+var errTooMany = errors.New("too many subscriptions of one host")
+
+// follow settles a Follow by the mode and by what the operator decided before.
+// Everything is one transaction: the row, its lane, the answer in the outbox, and
+// what also writes (the signature). A crash before the commit leaves nothing, and
+// the sender, who had no answer, sends the Follow again; a crash after it leaves
+// an answer that the outbox sends at the next start.
+func (s *Subscriptions) follow(ctx context.Context, sub Subscriber, also func(*sql.Tx) error) (made decision, err error) {
+	allowed := s.allowed.Host(sub.Host)
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		old, err := subscriberOf(ctx, tx, sub.Actor)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		sub.Role, sub.Back, sub.BackState = old.Role, old.Back, old.BackState
+		if sub.Role == "" {
+			sub.Role = RoleBoth
+		}
+		made = s.mode.decide(old.State, allowed)
+		switch made {
+		case rejectNow:
+			err = s.refuse(ctx, tx, sub)
+		case waitForOperator:
+			sub.State = StatePending
+			err = s.store(ctx, tx, sub)
+		default:
+			err = s.accept(ctx, tx, sub, old.Delivery)
+		}
+		return errors.Join(err, also(tx))
+	})
+	return made, s.settled(ctx, "the Follow of "+sub.Actor, err)
+}
+
+// store writes the row, unless its host has as many as it may.
+func (s *Subscriptions) store(ctx context.Context, tx *sql.Tx, sub Subscriber) error {
+	switch n, err := countOnHost(ctx, tx, sub.Host, sub.Actor); {
+	case err != nil:
+		return err
+	case n >= s.perHost:
+		return errTooMany
+	}
+	sub.Updated = s.now().UTC().Truncate(time.Millisecond)
+	return upsertSubscriber(ctx, tx, sub)
+}
+
+// accept lets posts flow to a subscriber, which was served at the inbox before
+// ("" if it was not), and tells it. Whoever follows our actor is followed back,
+// every time: a peer that lost our Follow gets it again, with the same id.
+func (s *Subscriptions) accept(ctx context.Context, tx *sql.Tx, sub Subscriber, before string) error {
+	if err := openLane(ctx, tx, sub.Delivery, sub.Host, s.next()); err != nil {
+		return err
+	}
+	sub.State = StateAccepted
+	back := sub.Style == delivery.StyleAnnounce && sub.Role.publishes()
+	if back && (sub.Back == "" || sub.BackState == BackRejected) {
+		sub.Back = s.community.Activity(rand.Text())
+		sub.BackState = BackPending
+	}
+	if err := s.store(ctx, tx, sub); err != nil {
+		return err
+	}
+	if before != "" && before != sub.Delivery {
+		if err := closeLane(ctx, tx, before); err != nil {
+			return err
+		}
+	}
+	if err := s.tell(ctx, tx, sub, s.community.answer("Accept", sub)); err != nil || !back {
+		return err
+	}
+	return s.tell(ctx, tx, sub, s.community.followBack(sub))
+}
+
+// refuse tells a server that it is not subscribed.
+func (s *Subscriptions) refuse(ctx context.Context, tx *sql.Tx, sub Subscriber) error {
+	return s.tell(ctx, tx, sub, s.community.answer("Reject", sub))
+}
+
+func (s *Subscriptions) tell(ctx context.Context, tx *sql.Tx, sub Subscriber, body []byte) error {
+	return s.enqueue(ctx, tx, s.community.Actor(), sub.Inbox, body)
+}
+
+// end removes the subscriptions of these actors and their lanes. With a reject,
+// each is told by Reject{Follow}, so that its admin sees it as rejected.
+func (s *Subscriptions) end(ctx context.Context, actors []string, reject bool, also func(*sql.Tx) error) error {
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+		for _, actor := range actors {
+			if err := s.endOne(ctx, tx, actor, reject); err != nil {
+				return err
+			}
+		}
+		return also(tx)
+	})
+	return s.settled(ctx, "ending subscriptions", err)
+}
+
+func (s *Subscriptions) endOne(ctx context.Context, tx *sql.Tx, actor string, reject bool) error {
+	sub, err := subscriberOf(ctx, tx, actor)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := deleteSubscriber(ctx, tx, actor); err != nil {
+		return err
+	}
+	return s.part(ctx, tx, sub, reject && sub.State != StateRejected)
+}
+
+// part closes the lane of a subscriber whose row says already that it is none,
+// takes our own Follow back, and tells it with a reject.
+func (s *Subscriptions) part(ctx context.Context, tx *sql.Tx, sub Subscriber, reject bool) error {
+	if err := closeLane(ctx, tx, sub.Delivery); err != nil {
+		return err
+	}
+	if reject {
+		if err := s.refuse(ctx, tx, sub); err != nil {
+			return err
+		}
+	}
+	if sub.Back == "" || sub.BackState == BackRejected {
+		return nil
+	}
+	return s.tell(ctx, tx, sub, s.community.undoBack(sub))
+}
+
+// answered notes what a member says of our Follow. It reports whether there is one
+// with this id.
+func (s *Subscriptions) answered(ctx context.Context, actor, follow, state string, also func(*sql.Tx) error) (bool, error) {
+	if sub, ok := s.Actor(actor); !ok || sub.Back == "" || sub.Back != follow {
+		return false, nil
+	}
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE subscribers SET back_state = $1 WHERE actor = $2 AND back = $3`, state, actor, follow)
+		return errors.Join(err, also(tx))
+	})
+	return true, s.settled(ctx, "the answer of "+actor, err)
+}
+
+// Remove ends a subscription by the operator's will and tells the subscriber,
+// who may follow again.
+func (s *Subscriptions) Remove(ctx context.Context, actor string) error {
+	if _, ok := s.Actor(actor); !ok {
+		return fmt.Errorf("relay: removing %s: %w", actor, ErrNotSubscribed)
+	}
+	return s.end(ctx, []string{actor}, true, nothing)
+}
+
+// Approve accepts a subscription that waits, or that was rejected.
+func (s *Subscriptions) Approve(ctx context.Context, actor string) error {
+	return s.change(ctx, actor, "approving", func(tx *sql.Tx, sub Subscriber) error {
+		if sub.State == StateAccepted {
+			return nil
+		}
+		return s.accept(ctx, tx, sub, "")
+	})
+}
+
+// Reject refuses a subscription, or ends it, and every later Follow of the actor
+// until it is approved or removed.
+func (s *Subscriptions) Reject(ctx context.Context, actor string) error {
+	return s.change(ctx, actor, "rejecting", func(tx *sql.Tx, sub Subscriber) error {
+		if sub.State == StateRejected {
+			return nil
+		}
+		gone := sub
+		gone.State, gone.Back, gone.BackState = StateRejected, "", ""
+		if err := s.store(ctx, tx, gone); err != nil {
+			return err
+		}
+		return s.part(ctx, tx, sub, true)
+	})
+}
+
+// SetRole says what a member may do from now on. A member that only published
+// gets what comes from now on; a paused one goes on where it stood.
+func (s *Subscriptions) SetRole(ctx context.Context, actor string, role Role) error {
+	return s.change(ctx, actor, "changing the role of", func(tx *sql.Tx, sub Subscriber) error {
+		sub.Role = role
+		return s.store(ctx, tx, sub)
+	})
+}
+
+func (s *Subscriptions) change(ctx context.Context, actor, doing string, f func(*sql.Tx, Subscriber) error) error {
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+		sub, err := subscriberOf(ctx, tx, actor)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrNotSubscribed
+		}
+		if err != nil {
+			return err
+		}
+		return f(tx, sub)
+	})
+	return s.settled(ctx, doing+" "+actor, err)
+}
+
+func nothing(*sql.Tx) error { return nil }
