@@ -1,0 +1,153 @@
+package lease
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+)
+
+// row is a line of the table leases.
+type row struct {
+	name       string
+	node       string
+	generation int64
+	expires    int64 // of a node's row: ms, for people and for whoever only asks whether a node runs
+}
+
+// The rows that are no shares.
+const (
+	nodePrefix   = "node/"
+	wantsPrefix  = "wants/"
+	openedPrefix = "opened/"
+	openingName  = "opening"
+)
+
+func wantsName(kind, node string) string { return wantsPrefix + kind + "/" + node }
+
+// shareName names a share: of a kind with one shard it is the kind.
+func shareName(kind string, shard, shards int) string {
+	if shards == 1 {
+		return kind
+	}
+	return fmt.Sprintf("%s/%d", kind, shard)
+}
+
+// table is what one look at it brought.
+type table map[string]row
+
+func readTable(ctx context.Context, tx *sql.Tx) (table, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT name, node, generation, expires_at FROM leases`)
+	if err != nil {
+		return nil, fmt.Errorf("lease: read: %w", err)
+	}
+	defer rows.Close()
+	all := make(table)
+	for rows.Next() {
+		var r row
+		if err := rows.Scan(&r.name, &r.node, &r.generation, &r.expires); err != nil {
+			return nil, fmt.Errorf("lease: read: %w", err)
+		}
+		all[r.name] = r
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("lease: read: %w", err)
+	}
+	return all, nil
+}
+
+// said are the nodes whose row under prefix was written in their present life.
+func (t table) said(prefix string) []string {
+	var nodes []string
+	for name, r := range t {
+		if strings.HasPrefix(name, prefix) && t[nodePrefix+r.node].generation == r.generation {
+			nodes = append(nodes, r.node)
+		}
+	}
+	return nodes
+}
+
+// there says whether a node has not been found dead.
+func (t table) there(node string) bool {
+	_, ok := t[nodePrefix+node]
+	return ok
+}
+
+// renew writes our node's row; false when it is not ours any more.
+func renew(ctx context.Context, tx *sql.Tx, node string, generation, expires int64) (bool, error) {
+	done, err := tx.ExecContext(ctx, `UPDATE leases SET expires_at = $1 WHERE name = $2 AND generation = $3`,
+		expires, nodePrefix+node, generation)
+	if err != nil {
+		return false, fmt.Errorf("lease: renew: %w", err)
+	}
+	n, err := done.RowsAffected()
+	return n > 0, err
+}
+
+// enter makes our node's row, with a generation that no life of it had before:
+// about the time in µs.
+func enter(ctx context.Context, tx *sql.Tx, node string, generation, expires int64) (got int64, err error) {
+	err = tx.QueryRowContext(ctx, `INSERT INTO leases (name, node, generation, expires_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at,
+			generation = CASE WHEN leases.generation < excluded.generation THEN excluded.generation ELSE leases.generation + 1 END
+		RETURNING generation`, nodePrefix+node, node, generation, expires).Scan(&got)
+	if err != nil {
+		return 0, fmt.Errorf("lease: enter: %w", err)
+	}
+	return got, nil
+}
+
+// say writes a row of ours that is true as long as our node lives.
+func say(ctx context.Context, tx *sql.Tx, name, node string, generation int64) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO leases (name, node, generation, expires_at) VALUES ($1, $2, $3, 0)
+		ON CONFLICT (name) DO UPDATE SET node = excluded.node, generation = excluded.generation`, name, node, generation)
+	if err != nil {
+		return fmt.Errorf("lease: write %s: %w", name, err)
+	}
+	return nil
+}
+
+// take makes a share ours. Whoever asks has read in the same transaction that it may.
+func take(ctx context.Context, tx *sql.Tx, name, node string) (generation int64, err error) {
+	err = tx.QueryRowContext(ctx, `INSERT INTO leases (name, node, generation, expires_at) VALUES ($1, $2, 1, 0)
+		ON CONFLICT (name) DO UPDATE SET node = excluded.node, generation = leases.generation + 1
+		RETURNING generation`, name, node).Scan(&generation)
+	if err != nil {
+		return 0, fmt.Errorf("lease: take %s: %w", name, err)
+	}
+	return generation, nil
+}
+
+// giveBack makes a share nobody's, if it is ours.
+func giveBack(ctx context.Context, tx *sql.Tx, name, node string, generation int64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE leases SET node = '' WHERE name = $1 AND node = $2 AND generation = $3`, name, node, generation)
+	if err != nil {
+		return fmt.Errorf("lease: give %s back: %w", name, err)
+	}
+	return nil
+}
+
+func remove(ctx context.Context, tx *sql.Tx, names ...string) error {
+	for _, name := range names {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM leases WHERE name = $1`, name); err != nil {
+			return fmt.Errorf("lease: remove %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// bury removes what a dead node said. Its shares stay in its name: whose node has
+// no row is nobody's.
+func (t table) bury(ctx context.Context, tx *sql.Tx, node string) error {
+	for name, r := range t {
+		said := strings.HasPrefix(name, wantsPrefix) || strings.HasPrefix(name, openedPrefix) || strings.HasPrefix(name, nodePrefix)
+		if !said || r.node != node {
+			continue
+		}
+		if err := remove(ctx, tx, name); err != nil {
+			return err
+		}
+		delete(t, name)
+	}
+	return nil
+}
