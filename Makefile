@@ -16,6 +16,8 @@ PKG ?= ./...
 KAFKA_PKG ?= ./ingest ./stream ./relay ./relay/delivery ./cmd/internal/daemon
 # What make test-postgres runs: the packages with SQL of their own.
 POSTGRES_PKG ?= ./ingest/state ./ingest ./ingest/token ./ingest/remote ./relay ./relay/admin ./relay/delivery
+# What make test-clickhouse runs: the index and what answers from it; besides, what opens it.
+CLICKHOUSE_PKG ?= ./index ./index/api
 # Time for each fuzz target.
 FUZZTIME ?= 30s
 # Stands for the library of the embedded index.
@@ -24,7 +26,7 @@ ENGINE_LIB = index/engine/node_modules/.installed
 DATA ?= data
 
 .DEFAULT_GOAL := help
-.PHONY: help build engine-lib run test test-kafka test-postgres race fuzz bench lint e2e clean need-go need-npm need-java
+.PHONY: help build engine-lib run test test-kafka test-postgres test-clickhouse race fuzz bench lint e2e clean need-go need-npm need-java
 
 help: ## Show this list
 	@echo "Tributary: a relay and timeline aggregator for the fediverse. Needs Go 1.26; make e2e also npm."
@@ -54,6 +56,9 @@ test-kafka: need-go need-java ## Run the log's tests against an Apache Kafka 4
 
 test-postgres: need-go ## Run the state database's tests on a PostgreSQL of this machine's packages
 	go run ./ingest/state/statetest/postgres go test -count=1 -timeout 5m $(POSTGRES_PKG)
+
+test-clickhouse: need-go engine-lib ## Run the index's tests against a ClickHouse by address
+	go run ./index/engine/enginetest sh -c 'go test -count=1 -timeout 5m $(CLICKHOUSE_PKG) && go test -count=1 -timeout 5m -run Index ./cmd/internal/daemon'
 
 race: need-go engine-lib ## Run the same tests with the race detector
 	go test -race -timeout 15m $(PKG)

@@ -54,7 +54,7 @@ type SASL struct {
 
 // ClickHouse says where the index is.
 type ClickHouse struct {
-	URL    string `yaml:"url" default:"embedded" secret:"url" doc:"embedded: an engine started by this program, in the data folder; without its library the relay and the streams run alone. off: no index. Otherwise a ClickHouse, http://user:password@host:8123/database, https://, or clickhouse:// for its native protocol."`
+	URL    string `yaml:"url" default:"embedded" secret:"url" doc:"embedded: an engine started by this program, in the data folder; without its library the relay and the streams run alone. off: no index. Otherwise a ClickHouse 26.2 or newer: http://user:password@host:8123/database, https:// (port 8443), or clickhouse:// for its native protocol (port 9000; ?secure=true for TLS). With a password better in TRIBUTARY_CLICKHOUSE_URL than in this file."`
 	Memory Bytes  `yaml:"memory" default:"0" doc:"Memory that the embedded engine may allocate, beyond some 200 MiB of its own. 0: 700 MB. Units KiB, MiB, GiB."`
 }
 
@@ -71,7 +71,7 @@ type Database struct {
 
 // Relay says who may subscribe.
 type Relay struct {
-	Mode string `yaml:"mode" default:"open" oneof:"open" doc:"open: every server that is not blocked."`
+	Mode string `yaml:"mode" default:"open" oneof:"open,approval,allow-list" doc:"open: every server that is not blocked. approval: those that the operator approves (tributary admin subscribers approve), and allowed domains at once. allow-list: allowed domains only (tributary admin allow)."`
 }
 
 // Delivery to the servers that subscribed.

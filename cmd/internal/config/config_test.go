@@ -175,14 +175,18 @@ func TestFaults(t *testing.T) {
 		"embedded with another topic": {
 			file: "kafka: {topic: x}", want: []string{"FILE:1: kafka.topic: the embedded broker has only"},
 		},
-		"embedded with TLS":           {file: "kafka: {tls: {enabled: true}}", want: []string{"kafka.brokers: the embedded broker has neither"}},
-		"certificate without a key":   {file: "kafka: {brokers: 'a:1', tls: {enabled: true, cert_file: c}}", want: []string{"FILE:1: kafka.tls.cert_file: "}},
-		"password without a name":     {file: "kafka: {brokers: 'a:1', sasl: {mechanism: plain, password: geheim}}", want: []string{"kafka.sasl.username: is needed"}},
-		"another database":            {file: "database: {url: 'mysql://u:geheim@h/d'}", want: []string{"FILE:1: database.url: must be sqlite:PATH or postgres://"}},
-		"another form":                {file: "database: {url: 'host=h password=geheim'}", want: []string{"FILE:1: database.url: must be sqlite:PATH or postgres://"}},
-		"a password as it is":         {file: "database: {url: 'postgres://u:100%geheim@h/d'}", want: []string{"FILE:1: database.url: is not a URL"}},
-		"empty data":                  {file: "data: ''", want: []string{"FILE:1: data: must not be empty"}},
-		"nothing derived from faults": {file: "listn: 0.0.0.0:1\ndev: true\n", want: []string{"FILE:1: there is"}},
+		"embedded with TLS":            {file: "kafka: {tls: {enabled: true}}", want: []string{"kafka.brokers: the embedded broker has neither"}},
+		"certificate without a key":    {file: "kafka: {brokers: 'a:1', tls: {enabled: true, cert_file: c}}", want: []string{"FILE:1: kafka.tls.cert_file: "}},
+		"password without a name":      {file: "kafka: {brokers: 'a:1', sasl: {mechanism: plain, password: geheim}}", want: []string{"kafka.sasl.username: is needed"}},
+		"another database":             {file: "database: {url: 'mysql://u:geheim@h/d'}", want: []string{"FILE:1: database.url: must be sqlite:PATH or postgres://"}},
+		"another form":                 {file: "database: {url: 'host=h password=geheim'}", want: []string{"FILE:1: database.url: must be sqlite:PATH or postgres://"}},
+		"a password as it is":          {file: "database: {url: 'postgres://u:100%geheim@h/d'}", want: []string{"FILE:1: database.url: is not a URL"}},
+		"another index":                {file: "clickhouse: {url: 'tcp://u:geheim@h:9000'}", want: []string{"FILE:1: clickhouse.url: must be embedded, off, or a URL"}},
+		"an index without a scheme":    {file: "clickhouse: {url: 'u:geheim@h'}", want: []string{"FILE:1: clickhouse.url: must be embedded, off, or a URL"}},
+		"an index's password as it is": {file: "clickhouse: {url: 'http://u:100%geheim@h/d'}", want: []string{"FILE:1: clickhouse.url: is not a URL"}},
+		"two databases of the index":   {file: "clickhouse: {url: 'http://u:geheim@h/d/e'}", want: []string{"FILE:1: clickhouse.url: must end with the name of a database"}},
+		"empty data":                   {file: "data: ''", want: []string{"FILE:1: data: must not be empty"}},
+		"nothing derived from faults":  {file: "listn: 0.0.0.0:1\ndev: true\n", want: []string{"FILE:1: there is"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := Input{Environ: c.env, Flags: c.flags}
@@ -308,6 +312,19 @@ func TestDatabaseOnANetwork(t *testing.T) {
 		}
 		if got := strings.Contains(strings.Join(c.Warnings(), ""), "database.url"); got != warned {
 			t.Errorf("%s: warnings %q", dsn, c.Warnings())
+		}
+	}
+}
+
+func TestIndexOnANetwork(t *testing.T) {
+	for text, warned := range map[string]bool{
+		"http://u:p@ch.example:8123/d": true, "clickhouse://ch.example": true,
+		"https://u:p@ch.example/d": false, "clickhouse://ch.example?secure=true": false,
+		"http://localhost:8123": false, "clickhouse://127.0.0.1:9000/d": false, "embedded": false, "off": false,
+	} {
+		c, _ := load(t, Input{Environ: []string{"TRIBUTARY_CLICKHOUSE_URL=" + text, "TRIBUTARY_URL=https://relay.example"}})
+		if got := strings.Contains(strings.Join(c.Warnings(), ""), "clickhouse.url"); got != warned {
+			t.Errorf("%s: warnings %q", text, c.Warnings())
 		}
 	}
 }

@@ -54,14 +54,20 @@ func postgresURL(text string) bool {
 	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
 }
 
-// checkClickHouse wants a word or a URL of a scheme that the driver speaks.
+// checkClickHouse wants a word, or a URL whose scheme, host and path can be right; package index knows
+// the parameters. It repeats no part of it, as checkDatabase.
 func checkClickHouse(c ClickHouse) error {
 	if c.Embedded() || c.Off() {
 		return nil
 	}
 	u, err := url.Parse(c.URL)
-	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "clickhouse"}, u.Scheme) {
+	switch {
+	case err != nil && strings.Contains(c.URL, "://"):
+		return errors.New("is not a URL: in a name or password, write @ : / ? # % as %40 %3A %2F %3F %23 %25")
+	case err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "clickhouse"}, u.Scheme):
 		return errors.New("must be embedded, off, or a URL such as http://user:password@host:8123/tributary")
+	case strings.Contains(strings.TrimPrefix(u.Path, "/"), "/"):
+		return errors.New("must end with the name of a database, or with the host")
 	}
 	return nil
 }
@@ -220,6 +226,10 @@ func (c Config) Warnings() []string {
 	}
 	if k := c.Kafka; k.SASL.Mechanism == "plain" && !k.TLS.Enabled {
 		list = append(list, "kafka.sasl.mechanism is plain without kafka.tls.enabled: the password crosses the network as it is")
+	}
+	if u, err := url.Parse(c.ClickHouse.URL); err == nil && u.Host != "" && !loopbackHost(u.Hostname()) &&
+		u.Scheme != "https" && !u.Query().Has("secure") {
+		list = append(list, "clickhouse.url is without TLS: the network between may read everything; use https://, or clickhouse:// with ?secure=true")
 	}
 	if u, err := url.Parse(c.Database.URL); err == nil && postgresURL(c.Database.URL) && u.Host != "" && !loopbackHost(u.Hostname()) &&
 		!strings.HasPrefix(u.Query().Get("sslmode"), "verify-") && u.Query().Get("sslmode") != "require" {

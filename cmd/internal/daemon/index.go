@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,15 +18,18 @@ import (
 	"tributary/ingest"
 )
 
-// openIndex starts the embedded engine, or says which ClickHouse is used. An
-// engine that cannot run never stops the relay and the streams: the API says
-// that there is no index.
+// openIndex starts the embedded engine, or says which ClickHouse is used. A server
+// that cannot be used never stops the relay and the streams: the API says that
+// there is no index. Only an address that makes no sense is an error.
 func (d *Daemon) openIndex(ctx context.Context) error {
 	if err := d.apiConfig().Validate(); err != nil {
 		return fmt.Errorf("api: %w", err)
 	}
 	d.api.Store(d.newAPI(nil))
 	options, ready, err := d.clickhouse(ctx)
+	if errors.Is(err, index.ErrURL) {
+		return fmt.Errorf("clickhouse.url: %w", err)
+	}
 	if err != nil {
 		d.log.Warn("no index: timelines and search answer 503, relay and streams run on", "err", err)
 		return nil
@@ -45,7 +49,7 @@ func (d *Daemon) clickhouse(ctx context.Context) (*clickhouse.Options, func(cont
 	case c.Off():
 		return nil, nil, nil
 	case !c.Embedded():
-		options, err := clickhouse.ParseDSN(c.URL)
+		options, err := index.ParseURL(c.URL)
 		return options, func(context.Context) error { return nil }, err
 	}
 	socket := d.data.join("engine.sock")
@@ -61,8 +65,12 @@ func (d *Daemon) clickhouse(ctx context.Context) (*clickhouse.Options, func(cont
 	}, process.Ready, nil
 }
 
-// indexRetry is the pause between two attempts to open the index.
-const indexRetry = 2 * time.Second
+// Pauses between two attempts to open the index, and how often the same reason is told.
+const (
+	indexRetry    = 500 * time.Millisecond
+	indexRetryMax = 15 * time.Second
+	indexTold     = 10 * time.Minute
+)
 
 // runIndex opens the index once its server is there, lets the API answer from
 // it, and stores the log until ctx ends.
@@ -78,7 +86,8 @@ func (d *Daemon) runIndex(ctx context.Context, options *clickhouse.Options, read
 }
 
 func (d *Daemon) awaitIndex(ctx context.Context, options *clickhouse.Options, ready func(context.Context) error) (*index.Index, error) {
-	for told := false; ; told = true {
+	var told failure
+	for pause := indexRetry; ; pause = min(2*pause, indexRetryMax) {
 		err := ready(ctx)
 		if err == nil {
 			var x *index.Index
@@ -88,21 +97,46 @@ func (d *Daemon) awaitIndex(ctx context.Context, options *clickhouse.Options, re
 			})
 			if err == nil {
 				d.registry.MustRegister(metrics)
+				if told.reason != nil {
+					d.log.Info("the index is open")
+				}
 				return x, nil
 			}
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if !told {
-			d.log.Warn("the index cannot be opened, trying again", "err", err)
+		if told.news(err) {
+			d.log.Warn("the index cannot be opened, trying again; timelines and search answer 503 until then", "err", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(indexRetry):
+		case <-time.After(pause):
 		}
 	}
+}
+
+// failure is what people were told last, and when.
+type failure struct {
+	reason error
+	at     time.Time
+}
+
+// news says whether err should be told: it is another kind than the last one, or that was long ago. Of
+// one kind each message is another one, as ports are in it.
+func (f *failure) news(err error) bool {
+	kind := err
+	for _, k := range []error{index.ErrOldServer, index.ErrUnavailable} {
+		if errors.Is(err, k) {
+			kind = k
+		}
+	}
+	if f.reason != nil && kind.Error() == f.reason.Error() && time.Since(f.at) < indexTold {
+		return false
+	}
+	f.reason, f.at = kind, time.Now()
+	return true
 }
 
 func (d *Daemon) apiConfig() api.Config {
