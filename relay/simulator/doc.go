@@ -23,7 +23,8 @@
 // # Invariants
 //
 //   - Two worlds with the same seed write the same posts in the same order on each
-//     server; only ports, keys and times differ.
+//     server, and what happens in traffic is the same; only ports, keys and times
+//     differ. Two feeds with the same seed are the same bytes.
 //   - A delivery counts as received only if its digest and signature hold and it was
 //     answered 2xx. Every other request to an inbox is kept too, with its status.
 //   - Close ends every goroutine, held responses included.
@@ -32,11 +33,13 @@
 //
 //	world.go      World: seed, keys, all servers
 //	population.go servers of many kinds
-//	traffic.go    what they send at a rate
+//	traffic.go    what they send at a rate; spoil.go what is wrong in it
+//	feed.go       a fediverse without a network, as fast as it is read
+//	script.go     what happens next; lies.go what lying servers do
 //	server.go     Server: listener, Down and Up
 //	behaviour.go  the ways to answer
 //	said.go       what accounts of a server do
-//	send.go       signing, sending, retrying
+//	send.go       sending, retrying; signing.go
 //	documents.go  actors, keys, objects, WebFinger, NodeInfo over HTTP
 //	inbox.go      deliveries: verify, record, wait for
 //

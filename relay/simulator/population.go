@@ -11,7 +11,7 @@ import (
 type Population struct {
 	Servers       int
 	Mix           []Part        // softwares; DefaultMix when empty
-	Accounts      int           // on each server; 4 when 0
+	Accounts      int           // on each server, at least 2; 4 when 0
 	Slow          float64       // share of the servers that answer slowly, 0 … 1
 	Dead          float64       // … that are down from Turn on
 	Lying         float64       // … that also send what is not theirs
@@ -45,6 +45,7 @@ func (w *World) Populate(p Population) ([]*Server, error) {
 	if p.Accounts == 0 {
 		p.Accounts = 4
 	}
+	p.Accounts = max(p.Accounts, steady)
 	if p.Pause == 0 {
 		p.Pause = 50 * time.Millisecond
 	}
@@ -100,13 +101,29 @@ func pick(rng *rand.Rand, mix []Part) string {
 	return mix[0].Software
 }
 
-// people are accounts of which most agree to be shown.
+// people are accounts with every kind of consent. The first agrees to everything, as do most.
 func people(rng *rand.Rand, count int) []Account {
 	all := make([]Account, count)
+	ways := Declines()
 	for i := range all {
-		all[i] = Account{
-			Name: fmt.Sprintf("user%d", i), Discoverable: i == 0 || rng.IntN(4) > 0, Indexable: i == 0 || rng.IntN(3) > 0, Locked: i > 0 && rng.IntN(8) == 0,
+		a := Account{Name: fmt.Sprintf("user%d", i), Display: "👤 " + english.words[rng.IntN(len(english.words))], Discoverable: true, Indexable: true}
+		if i > 0 {
+			a.Discoverable, a.Indexable, a.Locked = rng.IntN(4) > 0, rng.IntN(3) > 0, rng.IntN(10) == 0
+			a.Memorial = rng.IntN(40) == 0
+			switch rng.IntN(12) {
+			case 0:
+				a.Type = "Service"
+			case 1:
+				a.Type = "Group"
+			}
+			if rng.IntN(8) == 0 {
+				a.Decline = ways[rng.IntN(len(ways))]
+			}
 		}
+		if rng.IntN(2) == 0 {
+			a.Language = writings[rng.IntN(len(writings))].tag
+		}
+		all[i] = a
 	}
 	return all
 }

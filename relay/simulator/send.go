@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-
-	"tributary/ingest/signature"
 )
 
 const contentType = "application/activity+json"
@@ -115,6 +113,11 @@ func (s *Server) SendRaw(ctx context.Context, inbox, name string, body []byte) (
 
 // Signed is the request that SendRaw sends, for tests that spoil it first.
 func (s *Server) Signed(ctx context.Context, inbox, name string, body []byte) (*http.Request, error) {
+	return s.signedAt(ctx, inbox, name, body, time.Time{})
+}
+
+// signedAt is Signed at another date than now, unless that is zero.
+func (s *Server) signedAt(ctx context.Context, inbox, name string, body []byte, date time.Time) (*http.Request, error) {
 	s.mu.Lock()
 	author, err := s.site.account(name)
 	s.mu.Unlock()
@@ -127,10 +130,7 @@ func (s *Server) Signed(ctx context.Context, inbox, name string, body []byte) (*
 	}
 	r.Header.Set("Content-Type", contentType)
 	r.Header.Set("User-Agent", s.cfg.Software+" (simulated)")
-	if err := author.signer.SignPost(ctx, r, signature.Digest(body)); err != nil {
-		return nil, fmt.Errorf("simulator: signing for %s: %w", inbox, err)
-	}
-	return r, nil
+	return r, author.signPost(r, body, date)
 }
 
 // Do sends a request as it is.

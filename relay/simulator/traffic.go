@@ -2,8 +2,10 @@ package simulator
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"math/rand/v2"
+	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,88 +13,141 @@ import (
 // Traffic is what the servers of a world do for a while.
 type Traffic struct {
 	Inbox   string     // of the relay
-	Actor   string     // the relay's actor
 	Servers []*Server  // who sends; all of the world when empty
+	Silent  []*Server  // who writes, and sends nothing: others bring it
 	Rate    float64    // activities a second, of all together; as fast as they are answered when 0
 	Count   int        // ends after so many; 0: when ctx ends
-	Each    func(Sent) // told of every answer, by several goroutines at once; may be nil
+	Retry   Retry      // of what was not taken; nothing is sent again when it is zero
+	Each    func(Sent) // told of every answer, by several goroutines at once, those of one server in order; may be nil
 }
 
-// Sent is one activity that was sent, and what became of it.
+// Sent is one request, and what became of it.
 type Sent struct {
+	Step
 	Server   *Server
-	Activity Activity
+	Repeated bool // it was sent before
 	Response Response
 	Err      error // of the connection
 	Began    time.Time
 	Took     time.Duration
 }
 
-// Run lets the servers send until ctx ends or Count is reached; then it waits for the
-// answers to what is under way. Each server sends one activity at a time. Servers that
-// were not turned yet are (Turn).
+// errNobody: there is nobody alive to send.
+var errNobody = errors.New("simulator: nobody is alive to send")
+
+// Run lets the servers write, edit, delete, boost, and lie until ctx ends or Count is
+// reached; then it waits for the answers to what is under way. What happens and in which
+// order is decided by the world's seed alone, each server's part in its order, one request
+// at a time. Servers that were not turned yet are (Turn).
 func (w *World) Run(ctx context.Context, t Traffic) error {
 	if len(t.Servers) == 0 {
 		w.mu.Lock()
 		t.Servers = append(t.Servers, w.servers...)
 		w.mu.Unlock()
 	}
-	var living []*Server
-	for _, s := range t.Servers {
-		s.Turn()
-		if s.Nature() != Dead {
-			living = append(living, s)
-		}
+	all := slices.Concat(t.Servers, t.Silent)
+	s := &script{
+		rng: rand.New(rand.NewPCG(w.seed, trafficStream)), silentAt: len(t.Servers),
+		with: func(i int, do func(*site)) { all[i].with(do) },
 	}
-	if len(living) == 0 {
-		return fmt.Errorf("simulator: nobody is alive to send")
+	alive := false
+	for _, server := range all {
+		server.Turn()
+		server.with(func(at *site) { s.cast = append(s.cast, castOf(at, server.Nature())) })
 	}
-	turns := make([]chan struct{}, len(living))
+	for i, c := range s.cast {
+		c.silent = i >= s.silentAt || c.nature == Dead
+		alive = alive || !c.silent
+	}
+	if !alive {
+		return errNobody
+	}
+	queues := make([]chan []Step, len(t.Servers))
 	var sending sync.WaitGroup
-	for i, s := range living {
-		turns[i] = make(chan struct{}, 1)
+	for i, server := range t.Servers {
+		queues[i] = make(chan []Step, stepsWaiting)
 		sending.Go(func() {
-			for range turns[i] {
-				t.act(ctx, s)
+			for steps := range queues[i] {
+				for _, step := range steps {
+					t.send(ctx, server, step)
+				}
 			}
 		})
 	}
-	t.dispatch(ctx, rand.New(rand.NewPCG(w.seed, trafficStream)), turns)
-	for _, turn := range turns {
-		close(turn)
+	t.dispatch(ctx, s, queues)
+	for _, queue := range queues {
+		close(queue)
 	}
 	sending.Wait()
 	return nil
 }
 
-// trafficStream is the stream of the seed's generator that says whose turn it is.
+// trafficStream is the stream of the seed's generator that traffic is decided by.
 const trafficStream = populationStream + 1
 
-// dispatch says whose turn it is, at the rate.
-func (t Traffic) dispatch(ctx context.Context, rng *rand.Rand, turns []chan struct{}) {
+// stepsWaiting is how many turns of a server may wait for the ones before them.
+const stepsWaiting = 16
+
+// with does something with the server's site.
+func (s *Server) with(do func(*site)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	do(s.site)
+}
+
+// dispatch hands out turns at the rate.
+func (t Traffic) dispatch(ctx context.Context, s *script, queues []chan []Step) {
 	began := time.Now()
-	for n := 0; t.Count == 0 || n < t.Count; n++ {
+	for n := 0; (t.Count == 0 || n < t.Count) && ctx.Err() == nil; n++ {
 		if t.Rate > 0 && !sleep(ctx, time.Until(began.Add(time.Duration(float64(n)/t.Rate*float64(time.Second))))) {
 			return
 		}
+		steps := s.next()
 		select {
-		case turns[rng.IntN(len(turns))] <- struct{}{}:
+		case queues[steps[0].Server] <- steps:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// act is one turn of a server.
-func (t Traffic) act(ctx context.Context, s *Server) {
-	a, err := s.Create(Post{Author: s.cfg.Accounts[0].Name})
-	if err != nil {
-		return
+// send makes the requests of a step.
+func (t Traffic) send(ctx context.Context, s *Server, step Step) {
+	for pause := t.Retry.First; ; pause = min(2*pause, t.Retry.Most) {
+		sent := t.request(ctx, s, step, false)
+		judged := sent.Err == nil && final(sent.Response.Status)
+		if t.Retry.First == 0 || judged || step.Spoil != Sound || step.Activity.Means.Forged || !sleep(ctx, pause) {
+			break
+		}
 	}
-	sent := Sent{Server: s, Activity: a, Began: time.Now()}
-	sent.Response, sent.Err = s.Send(ctx, t.Inbox, a)
+	for range step.Copies {
+		t.request(ctx, s, step, true)
+	}
+}
+
+// request makes one request, and its replays.
+func (t Traffic) request(ctx context.Context, s *Server, step Step, repeated bool) Sent {
+	r, err := s.spoiled(ctx, t.Inbox, step)
+	if err != nil {
+		return Sent{Step: step, Server: s, Err: err}
+	}
+	first := t.do(s, step, r, repeated)
+	for range step.Replays {
+		again := r.Clone(ctx)
+		if again.Body, err = r.GetBody(); err == nil {
+			t.do(s, step, again, true)
+		}
+	}
+	return first
+}
+
+// do sends a request, and tells of it.
+func (t Traffic) do(s *Server, step Step, r *http.Request, repeated bool) Sent {
+	sent := Sent{Step: step, Server: s, Repeated: repeated, Began: time.Now()}
+	sent.Response, sent.Err = s.Do(r)
 	sent.Took = time.Since(sent.Began)
 	if t.Each != nil {
 		t.Each(sent)
 	}
+	return sent
 }
