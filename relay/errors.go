@@ -8,6 +8,7 @@ var (
 	ErrNotSubscribed = errors.New("no such subscriber")
 	ErrNotBlocked    = errors.New("no such block")
 	ErrBlockKey      = errors.New("neither a host nor an actor URI")
+	ErrBlockList     = errors.New("not a block-list")
 	ErrNotAllowed    = errors.New("no such domain in the allow-list")
 	ErrRole          = errors.New("no such role")
 )
