@@ -24,9 +24,11 @@ FUZZTIME ?= 30s
 ENGINE_LIB = index/engine/node_modules/.installed
 # Where `make run` keeps its data.
 DATA ?= data
+# Flags of `make demo`: make demo DEMO="--servers 100 --rate 20"; --help lists them.
+DEMO ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build engine-lib run test test-kafka test-postgres test-clickhouse race fuzz bench lint e2e clean need-go need-npm need-java
+.PHONY: help build engine-lib run demo test test-kafka test-postgres test-clickhouse race fuzz bench lint e2e clean need-go need-npm need-java
 
 help: ## Show this list
 	@echo "Tributary: a relay and timeline aggregator for the fediverse. Needs Go 1.26; make e2e also npm."
@@ -47,6 +49,10 @@ $(ENGINE_LIB): index/engine/package-lock.json
 
 run: build engine-lib ## Run it on this machine, for development; data in ./data
 	bin/tributary serve --dev --data $(DATA)
+
+demo: build engine-lib ## See it at work among 50 simulated servers, live in the terminal
+	CGO_ENABLED=0 go build -o bin/tributary-demo ./cmd/demo
+	@bin/tributary-demo $(DEMO)
 
 test: need-go engine-lib ## Run the tests that take minutes at most
 	go test -timeout 5m $(PKG)

@@ -12,12 +12,13 @@ import (
 // address that it connects to: a second client would call whatever private address a stranger names.
 var mayConnect = map[string]string{
 	"ingest/remote":     "it is the one client",
-	"ingest/broker":     "connects to its own unix socket",
+	"ingest/folder":     "connects to unix sockets",
 	"ingest/ingesttest": "cuts connections to a Kafka, for tests",
 	"index/engine":      "connects to its own unix socket",
 	"relay/admin":       "the operator's command connects to the program's unix socket",
 	"relay/simulator":   "is other servers, for tests",
 	"cmd/load":          "is other servers and readers, for measurements",
+	"cmd/demo":          "reads the relay that it started",
 	"cmd/internal/e2e":  "is other servers and readers, for tests",
 }
 

@@ -26,7 +26,8 @@ var leaves = []struct {
 }{
 	{"ingest/ap", nil, "parses strangers' documents: pure, so that it can be fuzzed, and used wherever old documents are read again"},
 	{"ingest/signature", nil, "judges requests by what is in them; where keys come from is its caller's affair"},
-	{"ingest/broker", nil, "stands in for a Kafka: it must know no more of us than a Kafka does"},
+	{"ingest/folder", nil, "broker, engine, program and operators' commands meet in folders, whatever is in them"},
+	{"ingest/broker", []string{"ingest/folder"}, "stands in for a Kafka: it must know no more of us than a Kafka does"},
 	{"ingest/child", nil, "runs our own binary as a child, whatever the child does"},
 	{"ingest/state", nil, "opens and migrates; SQL lives with the package that owns the table"},
 	{"ingest/crashpoint", nil, "every package may name a crash point, so it can import none"},
@@ -34,6 +35,7 @@ var leaves = []struct {
 	{"ingest/remote", []string{"ingest/ap", "ingest/signature", "ingest/state"}, "admission uses it to fetch, so it cannot know the log"},
 	{"relay/simulator", []string{"ingest/signature"}, "a fake that shared more with the product would share its faults"},
 	{"cmd/load", []string{"relay/simulator"}, "measures what can be reached from outside, through public protocols"},
+	{"cmd/demo", []string{"relay/simulator", "relay/admin"}, "shows what anybody could learn, and the operator by the socket"},
 	{"cmd/internal/config", nil, "what an operator says can be read without the parts that it is about"},
 	{"cmd/internal/e2e", []string{"relay/simulator"}, "asserts what is on the wire, not what the code thinks"},
 	{"cmd/internal/rules", nil, "reads the tree, runs none of it"},
@@ -44,10 +46,11 @@ var testOnly = map[string]struct {
 	by     []string
 	reason string
 }{
+	module + "/ingest/child/childtest": {[]string{"ingest/child/childtest"}, "it is what tests of children have in common"},
 	module + "/ingest/ingesttest":      {[]string{"ingest/ingesttest"}, "it is a log for tests"},
 	module + "/ingest/state/statetest": {[]string{"ingest/state/statetest", "ingest/ingesttest"}, "it is a database for tests"},
-	module + "/relay/simulator":        {[]string{"relay/simulator", "cmd/load"}, "the product must not come with a fake fediverse"},
-	"testing":                          {[]string{"ingest/ingesttest", "ingest/state/statetest", "ingest/testseed", "relay/simulator"}, "it adds its flags to the program"},
+	module + "/relay/simulator":        {[]string{"relay/simulator", "cmd/load", "cmd/demo"}, "the product must not come with a fake fediverse"},
+	"testing":                          {[]string{"ingest/child/childtest", "ingest/ingesttest", "ingest/state/statetest", "ingest/testseed", "relay/simulator"}, "it adds its flags to the program"},
 }
 
 // What has one place in the product, or none.
@@ -62,8 +65,8 @@ var confined = []struct {
 	{"github.com/segmentio/kafka-go", []string{"ingest", "cmd/internal/daemon"}, "the log is read and written in one place"},
 	{"github.com/go-fed/httpsig", []string{"ingest/signature", "relay/simulator"}, "it must never see a stranger's request: see the package doc of ingest/signature"},
 	{"github.com/microcosm-cc/bluemonday", []string{"ingest/ap"}, "HTML is sanitised once, at the edge"},
-	{"github.com/gorilla/websocket", []string{"stream", "cmd/load"}, "sockets are the streams'"},
-	{"github.com/spf13/cobra", []string{"cmd/tributary", "cmd/load"}, "the command line is no part of what it calls"},
+	{"github.com/gorilla/websocket", []string{"stream", "cmd/load", "cmd/demo"}, "sockets are the streams'"},
+	{"github.com/spf13/cobra", []string{"cmd/tributary", "cmd/load", "cmd/demo"}, "the command line is no part of what it calls"},
 	{"github.com/goccy/go-yaml", []string{"cmd/internal/config"}, "there is one configuration file"},
 	{"github.com/pkg/errors", nil, "fmt.Errorf and errors.Join"},
 	{"log", []string{"cmd/internal/daemon", "index/language"}, "log/slog, passed in; only http.Server.ErrorLog wants the old one, and a generator ends by it"},
