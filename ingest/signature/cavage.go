@@ -28,21 +28,23 @@ const (
 	expiresHeader = "(expires)"
 )
 
-// Signature is the parsed Signature header of a request. It says what the sender
-// claims; only Verify says that it is so.
+// Signature is the parsed signature of a request, in either form. It says what
+// the sender claims; only Verify says that it is so.
 type Signature struct {
 	// KeyID is the URI of the key that is claimed to have signed.
 	KeyID string
 
+	message   *message  // of RFC 9421; nil for draft-cavage
 	algorithm string    // label in lower case, "" when absent
-	headers   []string  // lower case, in the order in which they were signed
+	headers   []string  // lower case, in the order in which they were signed; components of RFC 9421
 	value     []byte    // decoded
 	created   int64     // Unix seconds, 0 when absent
 	expires   int64     // Unix seconds, 0 when absent
 	date      time.Time // of the Date header; zero when it is not signed
 }
 
-// Parse reads the Signature header of a request, and its Date if that is signed.
+// Parse reads the signature of a request: that of RFC 9421 if there is a
+// Signature-Input header, else that of draft-cavage, with the Date if that is signed.
 // It looks at syntax only. Errors are ErrMissing, ErrUnsupported and ErrMalformed.
 func Parse(r *http.Request) (*Signature, error) {
 	values := r.Header["Signature"]
@@ -50,7 +52,7 @@ func Parse(r *http.Request) (*Signature, error) {
 	case len(values) == 0:
 		return nil, ErrMissing
 	case len(r.Header["Signature-Input"]) > 0:
-		return nil, fmt.Errorf("%w: RFC 9421", ErrUnsupported)
+		return parseMessage(r)
 	case len(values) > 1:
 		return nil, fmt.Errorf("%w: %d Signature headers", ErrMalformed, len(values))
 	}
@@ -249,6 +251,9 @@ func (s *Signature) Expires() time.Time {
 		if end.IsZero() || t.Before(end) {
 			end = t
 		}
+	}
+	if s.message != nil {
+		return s.messageExpires()
 	}
 	if s.signs("date") {
 		earlier(s.date.Add(MaxAge))

@@ -9,14 +9,19 @@
 // Mastodon, Misskey, GoToSocial and Fedify send under either name. Ed25519 keys
 // are verified too.
 //
+// HTTP message signatures (RFC 9421) with RSA PKCS#1 v1.5 and Ed25519 keys and
+// Content-Digest (RFC 9530), which Fedify tries first and Mastodon ≥ 4.5 accepts.
+// [Parse] reads whichever of the two a request bears; [Signer.SignAs] makes either.
+//
+// Signatures that stand in a document are in packages below: linkeddata
+// (RsaSignature2017) and proof (FEP-8b32).
+//
 // # What is not here
 //
 // No network and no cache: who fetches a key, and whether it belongs to the
 // actor, is ingest/remote's business. No memory of signatures already seen:
-// [Signature.Hash] and [Signature.Expires] are what the replay table stores.
-// RFC 9421 and LD signatures are not read; a request that bears only an RFC 9421
-// signature is refused with [ErrUnsupported], and the senders of such (Fedify,
-// Mastodon ≥ 4.5) knock a second time with the form that is read here.
+// [Signature.Hash] and [Signature.Expires] are what the replay table stores. No
+// choice of a form: which one a server accepts is found out by who sends.
 //
 // The host that a request was sent to is r.Host, and a signature binds the
 // request to it. It does not say that this host is us: a caller that can be
@@ -26,9 +31,12 @@
 // # Invariants
 //
 //   - What is not signed decides nothing: (request-target), host, date or
-//     (created), and on requests with a body digest, must be in the signature.
+//     (created), and on requests with a body digest, must be in the signature;
+//     of RFC 9421 @method, @target-uri (or @authority with path and query), created
+//     and content-digest.
 //   - One reading: a doubled parameter, a doubled signed header that decides
-//     something, or a header that is listed twice is refused, never resolved.
+//     something, a header that is listed twice, or two signatures of RFC 9421 are
+//     refused, never resolved.
 //   - The algorithm comes from the key; the label may only agree with it.
 //   - No input grows memory: header, keyId, list and signature are bounded.
 //   - At most `parallel` RSA operations of a [Signer] run at once. One hundred
@@ -50,11 +58,14 @@
 //
 // # Files
 //
-//	cavage.go   Parse: the Signature header
-//	verify.go   Check and Verify: coverage, window, digest, key
-//	digest.go   the Digest header
-//	signer.go   Signer: SignPost, SignGet
-//	key.go      keys and their PEM forms
-//	errors.go   sentinels and Reason
-//	metrics.go  the number of waiting signers
+//	cavage.go         Parse; the Signature header of draft-cavage
+//	verify.go         Check and Verify: coverage, window, digest, key
+//	digest.go         the Digest header
+//	message.go        the same for RFC 9421
+//	contentdigest.go  the Content-Digest header
+//	signer.go         Signer: SignPost, SignGet
+//	form.go           SignAs: the forms in which we sign
+//	key.go            keys and their PEM forms
+//	errors.go         sentinels and Reason
+//	metrics.go        the number of waiting signers
 package signature

@@ -33,6 +33,9 @@ func (s *Signature) Verify(r *http.Request, body []byte, key crypto.PublicKey, n
 	if err := s.Check(r, body, now); err != nil {
 		return err
 	}
+	if s.message != nil {
+		return s.verifyMessage(r, key)
+	}
 	algorithm, err := s.algorithmFor(key)
 	if err != nil {
 		return err
@@ -44,6 +47,9 @@ func (s *Signature) Verify(r *http.Request, body []byte, key crypto.PublicKey, n
 // calls it before it asks another one for the key, so that a request that cannot
 // pass costs no fetch.
 func (s *Signature) Check(r *http.Request, body []byte, now time.Time) error {
+	if s.message != nil {
+		return s.checkMessage(r, body, now)
+	}
 	if err := s.checkLabel(); err != nil {
 		return err
 	}
@@ -107,7 +113,7 @@ func checkPresent(r *http.Request, name string) error {
 		if r.Host == "" || len(values) > 0 {
 			return fmt.Errorf("%w: host", ErrMalformed)
 		}
-	case "date", "digest", "content-type", "content-length":
+	case "date", "digest", "content-digest", "content-type", "content-length":
 		if len(values) > 1 {
 			return fmt.Errorf("%w: %d headers %s", ErrMalformed, len(values), name)
 		}

@@ -150,7 +150,12 @@ func FuzzParse(f *testing.F) {
 // relayed copies only.
 func BenchmarkVerify(b *testing.B) {
 	raw := encode(b, sign(b, create))
-	mastodon := documentsOf(b)["mastodon-create.json"]
+	var made map[string]any
+	if err := json.Unmarshal(documentsOf(b)["mastodon-create.json"], &made); err != nil {
+		b.Fatal(err)
+	}
+	delete(made, "signature")
+	mastodon := encode(b, sign(b, string(encode(b, made))))
 	b.Run("create", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := verify(raw); err != nil {
@@ -158,14 +163,10 @@ func BenchmarkVerify(b *testing.B) {
 			}
 		}
 	})
-	b.Run("mastodon", func(b *testing.B) { // whose signature is made up: the work is the same
+	b.Run("mastodon", func(b *testing.B) {
 		b.SetBytes(int64(len(mastodon)))
 		for b.Loop() {
-			d, err := Parse(mastodon)
-			if err == nil {
-				err = d.canonicalise()
-			}
-			if err != nil {
+			if _, err := verify(mastodon); err != nil {
 				b.Fatal(err)
 			}
 		}
