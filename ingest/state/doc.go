@@ -46,12 +46,21 @@
 // is asked for. What is left for those who write SQL: close the rows before the next statement of a
 // transaction, cast nothing, and order by text only for people, as each database has its own order.
 //
+// # Backups
+//
+// [OpenSnapshot] reads every table as of one moment, while the program runs or not; [Restore] fills a new
+// database of either kind with what was read from either, at the version that it had then, and migrates it
+// afterwards. What the rows mean once restored is their owners' affair.
+//
 // # Map
 //
 //	open.go        Open, DB, Read, Close, and what a data source name may say
 //	sqlite.go      opening a file
 //	postgres.go    opening a PostgreSQL
 //	migrate.go     numbered migrations
+//	schema.go      the tables of a version
+//	snapshot.go    a database as it was at one moment
+//	restore.go     a new database filled with that
 //	write.go       Write: the caller's side
 //	commit.go      the writer goroutine
 //	lookup.go      Row: one row by its key, quickly

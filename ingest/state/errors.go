@@ -19,6 +19,10 @@ var (
 	// ErrUncertain says that the connection to PostgreSQL broke during COMMIT: all of the transaction
 	// is there, or nothing of it.
 	ErrUncertain = errors.New("state: connection lost during the commit")
+	// ErrAbsent says that there is no state database where one was to be read.
+	ErrAbsent = errors.New("state: there is no state database")
+	// ErrNotEmpty says that a database cannot be restored into, as something is in it.
+	ErrNotEmpty = errors.New("state: the database is not empty")
 	// ErrSource says that the data source name is not one that this program can open.
 	ErrSource = errors.New("state: unusable data source name")
 )

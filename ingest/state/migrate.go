@@ -22,6 +22,15 @@ type migration struct {
 	sql     string
 }
 
+// embeddedMigrations are those of this program.
+func embeddedMigrations() ([]migration, error) {
+	dir, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("state: reading migrations: %w", err)
+	}
+	return readMigrations(dir)
+}
+
 // readMigrations returns the *.sql of a folder in order.
 func readMigrations(dir fs.FS) ([]migration, error) {
 	files, err := fs.Glob(dir, "*.sql") // sorted, and numbers have four digits

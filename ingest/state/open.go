@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -38,7 +37,10 @@ type DB struct {
 // A source is a database that can be opened: a file of SQLite's, or one of a PostgreSQL's.
 type source interface {
 	open(ctx context.Context, log *slog.Logger) (connections, error)
-	String() string // for messages: no password is in it
+	openReaders(ctx context.Context) (*sql.DB, error) // only if it is there (ErrAbsent)
+	empty(ctx context.Context, tables []Table) error  // nil, or ErrNotEmpty: it may not be restored into
+	remove() error                                    // what open made, if that was a file
+	String() string                                   // for messages: no password is in it
 }
 
 // connections to one database. Of all processes at most one is in a transaction of write or
@@ -65,11 +67,7 @@ type connections struct {
 //
 // ErrNewer: a newer program migrated it. ErrLocked: another process is writing to it.
 func Open(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
-	dir, err := fs.Sub(embedded, "migrations")
-	if err != nil {
-		return nil, fmt.Errorf("state: reading migrations: %w", err)
-	}
-	list, err := readMigrations(dir)
+	list, err := embeddedMigrations()
 	if err != nil {
 		return nil, err
 	}

@@ -82,6 +82,39 @@ func (p postgres) open(ctx context.Context, _ *slog.Logger) (connections, error)
 	return c, nil
 }
 
+func (p postgres) openReaders(ctx context.Context) (*sql.DB, error) {
+	db := p.connect(readerSettings, nil, func(c pgConn) driver.Conn { return pgReader{c} })
+	if err := p.check(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// empty lets tables without a row pass: a restore that failed leaves them. Those of others are not looked at.
+func (p postgres) empty(ctx context.Context, tables []Table) error {
+	db, err := p.openReaders(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // it only read
+	for _, t := range tables {
+		var found, rows bool
+		err := db.QueryRowContext(ctx, `SELECT to_regclass(quote_ident(current_schema()) || '.' || quote_ident($1)) IS NOT NULL`, t.Name).Scan(&found)
+		if err == nil && found {
+			err = db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM `+quote(t.Name)+`)`).Scan(&rows)
+		}
+		switch {
+		case err != nil:
+			return fmt.Errorf("state: looking into %s: %w", p.shown, err)
+		case rows:
+			return fmt.Errorf("%w: %s has rows in the table %s; to restore, give it another database, or a schema of its own by ?search_path=NAME", ErrNotEmpty, p.shown, t.Name)
+		}
+	}
+	return nil
+}
+
+func (p postgres) remove() error { return nil }
+
 // check refuses a database that could not hold every text.
 func (p postgres) check(ctx context.Context, db *sql.DB) error {
 	var encoding string

@@ -53,6 +53,35 @@ func (f sqliteFile) open(_ context.Context, log *slog.Logger) (connections, erro
 
 func (f sqliteFile) String() string { return "sqlite:" + f.path }
 
+func (f sqliteFile) openReaders(context.Context) (*sql.DB, error) {
+	if _, err := os.Stat(f.path); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrAbsent, err)
+	}
+	return openSQLiteReaders(f.path)
+}
+
+func (f sqliteFile) empty(context.Context, []Table) error {
+	for _, path := range f.files() {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: there is a file %s", ErrNotEmpty, path)
+		}
+	}
+	return nil
+}
+
+func (f sqliteFile) remove() error {
+	var failed []error
+	for _, path := range f.files() {
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// files are those of a database: itself, its log, the log's index.
+func (f sqliteFile) files() []string { return []string{f.path, f.path + "-wal", f.path + "-shm"} }
+
 // createPrivate creates the file before SQLite would, which would do it with mode 0644; the WAL and
 // its index inherit the mode. The folder is synced so that a power cut does not lose the name.
 func createPrivate(path string, log *slog.Logger) error {
