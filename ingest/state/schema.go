@@ -48,7 +48,7 @@ func schemaOf(ctx context.Context, list []migration) ([]Table, error) {
 	if _, err := migrate(ctx, db, list); err != nil {
 		return nil, err
 	}
-	names, err := column[string](ctx, db, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'migrations' ORDER BY rowid`)
+	names, err := column[string](ctx, db, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'migrations'`) // in the order of their making
 	if err != nil {
 		return nil, fmt.Errorf("state: reading the schema: %w", err)
 	}
@@ -64,7 +64,7 @@ func schemaOf(ctx context.Context, list []migration) ([]Table, error) {
 }
 
 func tableOf(ctx context.Context, db *sql.DB, name string) (Table, error) {
-	rows, err := db.QueryContext(ctx, `SELECT name, type FROM pragma_table_info(?) ORDER BY cid`, name)
+	rows, err := db.QueryContext(ctx, `SELECT name, type FROM pragma_table_info($1) ORDER BY cid`, name)
 	if err != nil {
 		return Table{}, fmt.Errorf("state: reading the schema: %w", err)
 	}
