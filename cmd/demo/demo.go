@@ -154,7 +154,7 @@ func (s *demo) watch(ctx context.Context, token string) {
 	all.Go(func() { s.askSubscribers(ctx) })
 	all.Go(func() {
 		_ = s.world.Run(ctx, simulator.Traffic{
-			Inbox: s.relay.base() + "/inbox", Actor: s.relay.base() + "/actor", Rate: s.rate, Servers: s.world.all,
+			Inbox: s.relay.base() + "/inbox", Rate: s.rate, Servers: s.world.all,
 			Each: func(sent simulator.Sent) { s.model.sentOut(sent.Activity.Object, sent.Began) },
 		})
 	})
