@@ -1,18 +1,15 @@
 package engine
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"tributary/ingest/child/childtest"
 	"tributary/ingest/testseed"
 )
 
@@ -55,11 +52,11 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 	}
 	count := func() int { mu.Lock(); defer mu.Unlock(); return len(acked) }
 	for range 3 {
-		p.ready(t)
+		childtest.Ready(t, p.Process)
 		at := count() + 5 + random.IntN(30)
-		await(t, "acknowledged batches", func() bool { return count() >= at })
-		kill(t, p.Pid())
-		await(t, "batches after the kill", func() bool { return count() > at+5 })
+		childtest.Await(t, "acknowledged batches", func() bool { return count() >= at })
+		childtest.Kill(t, p.Pid())
+		childtest.Await(t, "batches after the kill", func() bool { return count() > at+5 })
 	}
 	stop()
 	writers.Wait()
@@ -89,7 +86,8 @@ func TestRestartAtOnceAfterKill(t *testing.T) {
 	o := options(t)
 	o.applyDefaults()
 	for round := range 2 {
-		server, engine := startParent(t, o)
+		args := append([]string{"parent"}, o.args()...)
+		server, engine := childtest.StartParent(t, args...)
 		p := connect(o)
 		p.must(t, "CREATE DATABASE IF NOT EXISTS d")
 		p.must(t, "CREATE TABLE IF NOT EXISTS d.t (n UInt64) ENGINE = MergeTree ORDER BY n")
@@ -99,35 +97,11 @@ func TestRestartAtOnceAfterKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = server.Wait()
-		defer await(t, "end of the orphan", func() bool { return gone(engine) })
+		defer childtest.Await(t, "end of the orphan", func() bool { return childtest.Gone(engine) })
 	}
 	if got := start(t, o).must(t, "SELECT groupArray(n) FROM (SELECT * FROM d.t ORDER BY n)"); got != "[0,1]" {
 		t.Error(got)
 	}
-}
-
-func startParent(t *testing.T, o Options) (server *exec.Cmd, engine int) {
-	t.Helper()
-	args := o.args()
-	args[0] = "parent"
-	server = exec.CommandContext(context.Background(), o.Binary, args...)
-	server.Stderr = os.Stderr
-	out, err := server.StdoutPipe()
-	if err == nil {
-		err = server.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Process.Kill() })
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	if engine, err = strconv.Atoi(strings.TrimSpace(line)); err != nil {
-		t.Fatal(err)
-	}
-	return server, engine
 }
 
 // The process that ends in good order leaves nothing running, even with a statement in its way.
@@ -142,7 +116,7 @@ func TestCloseKillsStatements(t *testing.T) {
 		}
 		over <- err
 	}()
-	await(t, "the statement", func() bool {
+	childtest.Await(t, "the statement", func() bool {
 		return p.must(t, "SELECT count() FROM system.processes WHERE query LIKE 'SELECT count() FROM numbers(1e13)%'") == "1"
 	})
 	if err := p.Close(); err != nil { // ErrKilled if it took too long

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tributary/ingest/child"
+	"tributary/ingest/child/childtest"
 )
 
 // What the index will do, through the driver, under the small machine's limits.
@@ -126,14 +127,14 @@ func TestBrokenLibrary(t *testing.T) {
 	if err := os.WriteFile(o.Library, []byte("no library"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	log := &recorder{}
-	o.Log = slog.New(slog.NewTextHandler(log, nil))
+	log := &childtest.Recorder{}
+	o.Log = log.Logger()
 	p, err := Start(context.Background(), o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	await(t, "the reason", func() bool { return log.has("starting it again") })
+	log.Await(t, "starting it again")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := p.Ready(ctx); err == nil || !strings.Contains(err.Error(), "make engine-lib") {
@@ -158,16 +159,16 @@ func TestBrokenData(t *testing.T) {
 	if err := os.WriteFile(found[0], []byte("nothing"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	log := &recorder{}
-	o.Log = slog.New(slog.NewTextHandler(log, nil))
+	log := &childtest.Recorder{}
+	o.Log = log.Logger()
 	again, err := Start(context.Background(), o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	await(t, "the reason", func() bool { return log.has("starting it again") })
+	log.Await(t, "starting it again")
 	for _, part := range []string{"broken.sql", "the line before says why", "starts empty"} {
-		if !log.has(part) {
+		if log.Line(part) == "" {
 			t.Errorf("the log lacks %q", part)
 		}
 	}
@@ -193,47 +194,18 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-// A second engine waits for the directory, then says who has it.
-func TestDirectoryIsLocked(t *testing.T) {
-	dir := t.TempDir()
-	first, err := lock(t.Context(), dir, time.Nanosecond)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lock(t.Context(), dir, time.Nanosecond); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), strconv.Itoa(os.Getpid())) {
-		t.Error(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := lock(ctx, dir, time.Hour); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	got := make(chan error)
-	go func() {
-		second, err := lock(context.Background(), dir, time.Minute)
-		if err == nil {
-			err = second.Close()
-		}
-		got <- err
-	}()
-	first.Close()
-	if err := <-got; err != nil {
-		t.Error(err)
-	}
-}
-
 // Two engines: the lock goes along into the next program.
 func TestSecondEngineIsRefused(t *testing.T) {
 	o := options(t)
 	p := start(t, o)
-	log := &recorder{}
+	log := &childtest.Recorder{}
 	second := o
-	second.Log, second.LockWait, second.Socket = slog.New(slog.NewTextHandler(log, nil)), time.Millisecond, filepath.Join(t.TempDir(), "s")
+	second.Log, second.LockWait, second.Socket = log.Logger(), time.Millisecond, filepath.Join(t.TempDir(), "s")
 	q, err := Start(context.Background(), second, child.NewMetrics(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the refusal", func() bool { return log.has("in use by another engine") })
+	log.Await(t, "in use by another engine")
 	if err := q.Close(); err != nil {
 		t.Error(err)
 	}

@@ -7,5 +7,5 @@ var (
 	// Tributary runs without.
 	ErrNotInstalled = errors.New("engine: the embedded ClickHouse is not installed")
 	// ErrLocked says that another engine uses the data directory.
-	ErrLocked = errors.New("engine: data directory is in use by another engine")
+	ErrLocked = errors.New("data directory is in use by another engine")
 )

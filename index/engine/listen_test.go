@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"tributary/ingest/child/childtest"
 )
 
 // On a port it serves who brings the password.
@@ -30,7 +32,7 @@ func TestListen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	(&peer{Process: p}).ready(t)
+	childtest.Ready(t, p)
 	for _, c := range []struct {
 		user, password string
 		want           int32 // ClickHouse's number

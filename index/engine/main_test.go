@@ -2,9 +2,7 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -13,12 +11,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -26,6 +20,7 @@ import (
 
 	"tributary/index/engine/server"
 	"tributary/ingest/child"
+	"tributary/ingest/child/childtest"
 )
 
 // TestMain lets the test binary be both programs, tributary and tributary-engine, and the parent of one.
@@ -40,7 +35,7 @@ func TestMain(m *testing.M) {
 	case "serve":
 		exit(func(log *slog.Logger) error { return server.Main(os.Args[1:], log) })
 	case "parent":
-		exit(func(*slog.Logger) error { return parentMain(os.Args[2:]) })
+		exit(func(*slog.Logger) error { return childtest.ParentMain(os.Args[2:]) })
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -78,21 +73,6 @@ func engineMain(args []string, log *slog.Logger) error {
 	return Run(ctx, o)
 }
 
-// parentMain is a server: it supervises an engine and waits to be killed.
-func parentMain(args []string) error {
-	p, err := child.Start(context.Background(), child.Spec{
-		Name: "engine", Args: append([]string{"engine"}, args...), Log: slog.New(slog.DiscardHandler),
-	})
-	if err == nil {
-		err = p.Ready(context.Background())
-	}
-	if err != nil {
-		return err
-	}
-	fmt.Println(p.Pid())
-	select {}
-}
-
 // needLibrary returns its path, or skips.
 func needLibrary(t testing.TB) string {
 	t.Helper()
@@ -117,7 +97,7 @@ func options(t testing.TB) Options {
 	dir := t.TempDir()
 	return Options{
 		Dir: filepath.Join(dir, "engine"), Socket: filepath.Join(dir, "s"), Library: needLibrary(t), Binary: self,
-		Log: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
+		Log: childtest.Log(t),
 	}
 }
 
@@ -142,17 +122,8 @@ func start(t testing.TB, o Options) *peer {
 			t.Error(err)
 		}
 	})
-	p.ready(t)
+	childtest.Ready(t, p.Process)
 	return p
-}
-
-func (p *peer) ready(t testing.TB) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
-	defer cancel()
-	if err := p.Ready(ctx); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func connect(o Options) *peer {
@@ -211,36 +182,6 @@ func (p *peer) driver(t testing.TB) driver.Conn {
 	return c
 }
 
-// await waits for a condition; the limit only ends a test that would hang.
-func await(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	for limit := time.Now().Add(60 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatalf("waiting for %s", what)
-		}
-	}
-}
-
-// gone says whether the process has ended. A zombie that nobody reaps counts as ended.
-func gone(pid int) bool {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	if err != nil {
-		return true
-	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
-}
-
-func kill(t testing.TB, pid int) {
-	t.Helper()
-	if pid == 0 {
-		return // between two lives
-	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-		t.Fatal(err)
-	}
-}
-
 // open are the files below a folder that others may look into.
 func open(t testing.TB, dir string) (found []string) {
 	t.Helper()
@@ -257,29 +198,4 @@ func open(t testing.TB, dir string) (found []string) {
 		t.Fatal(err)
 	}
 	return found
-}
-
-type testWriter struct{ t testing.TB }
-
-func (w testWriter) Write(b []byte) (int, error) {
-	w.t.Log(strings.TrimSpace(string(b)))
-	return len(b), nil
-}
-
-// recorder keeps what is logged.
-type recorder struct {
-	mu   sync.Mutex
-	text strings.Builder // guarded by mu
-}
-
-func (r *recorder) Write(b []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(b)
-}
-
-func (r *recorder) has(part string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return strings.Contains(r.text.String(), part)
 }

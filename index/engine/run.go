@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"tributary/ingest/folder"
 )
 
 // enginePriority is the nice value of the engine.
@@ -90,8 +92,8 @@ func (l *layout) prepare(ctx context.Context, o Options) error {
 			return fmt.Errorf("engine: making the data directory: %w", err)
 		}
 	}
-	if l.lock, err = lock(ctx, dir, o.LockWait); err != nil {
-		return err
+	if l.lock, err = folder.Lock(ctx, dir, o.LockWait, ErrLocked); err != nil {
+		return fmt.Errorf("engine: %w", err)
 	}
 	if l.config, err = writeConfig(config, o); err != nil {
 		return err

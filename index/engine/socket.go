@@ -6,7 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
+
+	"tributary/ingest/folder"
 )
 
 // Addr is the address that a clickhouse-go client of the engine has. Nobody listens there: Dial leads to the socket,
@@ -16,58 +17,11 @@ const Addr = "engine.invalid:8123"
 // Dial is for the DialContext of clickhouse-go's Options, with Protocol HTTP: it reaches the engine behind
 // the socket, whatever the address.
 func Dial(socket string) func(ctx context.Context, addr string) (net.Conn, error) {
-	return func(ctx context.Context, _ string) (conn net.Conn, err error) {
-		err = reach(socket, func(short string) (err error) {
-			conn, err = (&net.Dialer{}).DialContext(ctx, "unix", short)
-			return err
-		})
-		if err != nil {
-			return nil, fmt.Errorf("engine: connecting to %s: %w", socket, err)
-		}
-		return conn, nil
-	}
+	return func(ctx context.Context, _ string) (net.Conn, error) { return folder.Dial(ctx, socket) }
 }
 
-// shortMax is the longest path that goes to the kernel as it is. sockaddr_un holds 108 bytes, 104 on BSD.
-const shortMax = 100
-
-// reach calls f with a path to the same file that fits a socket address: a long one through
-// its open folder (/proc/self/fd, so on Linux only).
-func reach(path string, f func(path string) error) error {
-	if len(path) <= shortMax {
-		return f(path)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return f(filepath.Join("/proc/self/fd", fmt.Sprint(dir.Fd()), filepath.Base(path)))
-}
-
-// listen binds path, in place of a socket that an ended engine left. The caller holds the lock: nobody listens there.
-// The file stays when the engine ends, which may not remove it: see confine.go.
-func listen(path string) (*net.UnixListener, error) {
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return nil, fmt.Errorf("engine: removing the old socket: %w", err)
-	}
-	var ln *net.UnixListener
-	err := reach(path, func(short string) (err error) {
-		ln, err = net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("engine: listening on %s: %w", path, err)
-	}
-	ln.SetUnlinkOnClose(false)
-	if err := os.Chmod(path, 0o600); err != nil {
-		ln.Close()
-		return nil, fmt.Errorf("engine: protecting the socket: %w", err)
-	}
-	return ln, nil
-}
-
-// listenFile opens what clients connect to.
+// listenFile opens what clients connect to. A socket's file stays when the engine ends, which may not
+// remove it: see confine.go.
 func listenFile(ctx context.Context, o Options) (*os.File, error) {
 	var ln interface {
 		net.Listener
@@ -77,10 +31,10 @@ func listenFile(ctx context.Context, o Options) (*os.File, error) {
 	if o.Listen != "" {
 		ln, err = listenTCP(ctx, o.Listen)
 	} else {
-		ln, err = listen(o.Socket)
+		ln, err = folder.Listen(o.Socket)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("engine: %w", err)
 	}
 	defer ln.Close()
 	f, err := ln.File()
@@ -93,7 +47,7 @@ func listenFile(ctx context.Context, o Options) (*os.File, error) {
 func listenTCP(ctx context.Context, address string) (*net.TCPListener, error) {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
+		return nil, err
 	}
 	return ln.(*net.TCPListener), nil // of a "tcp" network
 }

@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"tributary/ingest/child"
-
 	"github.com/segmentio/kafka-go"
+
+	"tributary/ingest/child"
+	"tributary/ingest/child/childtest"
 )
 
 // A post of 3 KB makes a record of some 6 KB: the raw bytes and what was parsed. Half of
@@ -39,7 +40,7 @@ func quiet(b *testing.B) Options {
 func BenchmarkProduce(b *testing.B) {
 	o := quiet(b)
 	p := supervise(b, o)
-	ready(b, p)
+	childtest.Ready(b, p)
 	value := payload()
 	for _, c := range []struct{ records, callers int }{{1, 1}, {1, 4}, {10, 1}, {100, 1}, {100, 4}} {
 		b.Run(fmt.Sprintf("records=%d/callers=%d", c.records, c.callers), func(b *testing.B) {
@@ -98,7 +99,7 @@ func BenchmarkProduce(b *testing.B) {
 func BenchmarkLatency(b *testing.B) {
 	o := quiet(b)
 	p := supervise(b, o)
-	ready(b, p)
+	childtest.Ready(b, p)
 	w, r := client(b, o.Socket), client(b, o.Socket)
 	value := string(payload())
 	at, err := produce(b.Context(), w, value)
@@ -161,7 +162,7 @@ func BenchmarkStart(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	killed := func(p *child.Process) { kill(b, p.Pid()); p.Close() }
+	killed := func(p *child.Process) { childtest.Kill(b, p.Pid()); p.Close() }
 	for _, c := range []struct {
 		name string
 		full bool
@@ -170,7 +171,7 @@ func BenchmarkStart(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			o := quiet(b)
 			p := supervise(b, o)
-			ready(b, p)
+			childtest.Ready(b, p)
 			if c.full {
 				fill(o)
 			}
@@ -178,7 +179,7 @@ func BenchmarkStart(b *testing.B) {
 			var idle, peak int64
 			for b.Loop() {
 				p := supervise(b, o)
-				ready(b, p)
+				childtest.Ready(b, p)
 				b.StopTimer()
 				idle, peak = memory(b, p.Pid(), "VmRSS"), memory(b, p.Pid(), "VmHWM")
 				c.end(p)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"tributary/ingest/folder"
 )
 
 // Broker is a running broker.
@@ -47,8 +49,8 @@ func Open(ctx context.Context, o Options) (*Broker, error) {
 
 func (b *Broker) open(ctx context.Context, o Options) (err error) {
 	if !o.off.lock {
-		if b.lock, err = lock(ctx, o.Dir, o.LockWait); err != nil {
-			return err
+		if b.lock, err = folder.Lock(ctx, o.Dir, o.LockWait, ErrLocked); err != nil {
+			return fmt.Errorf("broker: %w", err)
 		}
 	}
 	if err := inspect(o.Dir, o.off, b.log); err != nil {
@@ -93,7 +95,7 @@ func (b *Broker) kfakeOptions(o Options) []kfake.Opt {
 			"log.cleaner.backoff.ms": "315360000000",
 		}),
 		kfake.ListenFn(func(string, string) (net.Listener, error) {
-			ln, err := listen(o.Socket)
+			ln, err := folder.Listen(o.Socket)
 			return listener{ln}, err
 		}),
 	}

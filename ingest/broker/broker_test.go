@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"tributary/ingest/folder"
 )
 
 func TestProduceAndFetch(t *testing.T) {
@@ -169,7 +171,7 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := listen(o.Socket)
+	ln, err := folder.Listen(o.Socket)
 	if err != nil {
 		t.Fatal(err)
 	}

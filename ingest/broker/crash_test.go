@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,17 +8,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"tributary/ingest/child"
-	"tributary/ingest/testseed"
-
 	"github.com/segmentio/kafka-go"
 	"golang.org/x/sys/unix"
+
+	"tributary/ingest/child"
+	"tributary/ingest/child/childtest"
+	"tributary/ingest/testseed"
 )
 
 // SIGKILL while producers write loses nothing that was acknowledged, and the log goes
@@ -29,7 +28,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	o := options(t)
 	p := supervise(t, o)
-	ready(t, p)
+	childtest.Ready(t, p)
 	c := client(t, o.Socket)
 
 	acked := map[int64]string{}
@@ -53,11 +52,11 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 	}
 	count := func() int { mu.Lock(); defer mu.Unlock(); return len(acked) }
 	for range 3 {
-		ready(t, p)
+		childtest.Ready(t, p)
 		at := count() + 20 + random.IntN(300)
-		await(t, "acknowledged records", func() bool { return count() >= at })
-		kill(t, p.Pid())
-		await(t, "records after the kill", func() bool { return count() > at+50 })
+		childtest.Await(t, "acknowledged records", func() bool { return count() >= at })
+		childtest.Kill(t, p.Pid())
+		childtest.Await(t, "records after the kill", func() bool { return count() > at+50 })
 	}
 	stop()
 	producers.Wait()
@@ -83,10 +82,10 @@ func TestRestartAtOnceAfterKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = server.Wait()
-		defer await(t, "end of the orphan", func() bool { return gone(broker) })
+		defer childtest.Await(t, "end of the orphan", func() bool { return childtest.Gone(broker) })
 	}
 	p := supervise(t, o)
-	ready(t, p)
+	childtest.Ready(t, p)
 	var rounds []string
 	for _, v := range read(t, client(t, o.Socket), 0) {
 		if strings.HasPrefix(v, "round") {
@@ -100,37 +99,17 @@ func TestRestartAtOnceAfterKill(t *testing.T) {
 
 func startServer(t *testing.T, o Options) (server *exec.Cmd, broker int) {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	server = exec.CommandContext(context.Background(), self, "parent", "-dir", o.Dir, "-socket", o.Socket)
-	out, err := server.StdoutPipe()
-	if err == nil {
-		err = server.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Process.Kill() })
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	if broker, err = strconv.Atoi(strings.TrimSpace(line)); err != nil {
-		t.Fatal(err)
-	}
-	return server, broker
+	return childtest.StartParent(t, "parent", "broker", "-dir", o.Dir, "-socket", o.Socket)
 }
 
 // A second instance is refused, in words that name the directory.
 func TestSecondInstance(t *testing.T) {
 	o := options(t)
-	ready(t, supervise(t, o))
+	childtest.Ready(t, supervise(t, o))
 	o.Socket += "2"
-	log := &recorder{}
+	log := &childtest.Recorder{}
 	second, err := child.Start(t.Context(), child.Spec{
-		Name: "broker", Log: log.logger(),
+		Name: "broker", Log: log.Logger(),
 		Args: []string{"broker", "-dir", o.Dir, "-socket", o.Socket, "-lock-wait", "1ns"},
 	})
 	if err != nil {
@@ -138,7 +117,7 @@ func TestSecondInstance(t *testing.T) {
 	}
 	defer second.Close()
 	want := "data directory is in use by another broker: " + o.Dir
-	await(t, "refusal", func() bool { return strings.Contains(log.String(), want) })
+	childtest.Await(t, "refusal", func() bool { return strings.Contains(log.String(), want) })
 }
 
 // What a broken end of the log costs: the last batch, said aloud.
@@ -210,8 +189,8 @@ func damaged(t *testing.T) Options {
 func reopen(t *testing.T, o Options, words ...string) map[int64]string {
 	t.Helper()
 	o.off.startRun = true
-	log := &recorder{}
-	o.Log = log.logger()
+	log := &childtest.Recorder{}
+	o.Log = log.Logger()
 	b := open(t, o)
 	for _, w := range words {
 		if !strings.Contains(log.String(), w) {
@@ -240,7 +219,7 @@ func reopen(t *testing.T, o Options, words ...string) map[int64]string {
 func TestFullDisk(t *testing.T) {
 	o := options(t)
 	p := supervise(t, o)
-	ready(t, p)
+	childtest.Ready(t, p)
 	pid := p.Pid()
 	c := client(t, o.Socket)
 	acked := map[int64]string{}
@@ -283,9 +262,9 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 	check()
-	kill(t, pid)
-	await(t, "the next child", func() bool { return p.Pid() != pid && p.Pid() != 0 })
-	ready(t, p)
+	childtest.Kill(t, pid)
+	childtest.Await(t, "the next child", func() bool { return p.Pid() != pid && p.Pid() != 0 })
+	childtest.Ready(t, p)
 	c = client(t, o.Socket) // each idle connection to the killed one costs a request
 	check()
 }
@@ -343,7 +322,7 @@ func memory(t testing.TB, pid int, key string) int64 {
 func TestFullDiskAtNewSegment(t *testing.T) {
 	o := options(t)
 	p := supervise(t, o, "-segment-bytes", "100")
-	ready(t, p)
+	childtest.Ready(t, p)
 	c := client(t, o.Socket)
 	mustProduce(t, c, strings.Repeat("x", 100))
 	limitFiles(t, p.Pid(), 0)

@@ -77,9 +77,7 @@
 //	options.go    Options, Retention
 //	run.go        Run: the child's main
 //	broker.go     Open, Close
-//	socket.go     unix socket of any path length
 //	transport.go  how kafka-go clients reach it
-//	lock.go       one broker per directory
 //	topic.go      the topic and its configuration
 //	keeper.go     heartbeat, retention, roll
 //	hold.go       what is still to be read stays longer

@@ -4,7 +4,7 @@ import "errors"
 
 var (
 	// ErrLocked says that another broker uses the data directory.
-	ErrLocked = errors.New("broker: data directory is in use by another broker")
+	ErrLocked = errors.New("data directory is in use by another broker")
 	// ErrPartitions says that the topic exists with another number of partitions than
 	// one: one order for every reader would be lost.
 	ErrPartitions = errors.New("broker: topic must have exactly one partition")

@@ -12,6 +12,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"tributary/ingest/child/childtest"
 )
 
 // Each test runs twice: with the guard, and without it to show that the fault is real.
@@ -95,7 +97,7 @@ func TestGuardTimer(t *testing.T) {
 		}
 	}
 	c := client(t, watched.Socket)
-	await(t, "expiry", func() bool { first, _ := bounds(t, c); return first > 0 })
+	childtest.Await(t, "expiry", func() bool { first, _ := bounds(t, c); return first > 0 })
 	if first, _ := bounds(t, client(t, unwatched.Socket)); first != 0 {
 		t.Fatalf("log starts at %d: kfake's own timer runs", first)
 	}
@@ -244,7 +246,7 @@ func TestGuardMemory(t *testing.T) {
 	start := func(args ...string) (rss, peak int64) {
 		image := crashImage(t, o)
 		p := supervise(t, image, args...)
-		ready(t, p)
+		childtest.Ready(t, p)
 		rss, peak = memory(t, p.Pid(), "VmRSS"), memory(t, p.Pid(), "VmHWM")
 		if err := p.Close(); err != nil {
 			t.Fatal(err)
@@ -302,8 +304,8 @@ func TestSnapshotCannotBeWritten(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(image.Dir, partitionDir, snapshotName+".tmp"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	log := &recorder{}
-	image.Log = log.logger()
+	log := &childtest.Recorder{}
+	image.Log = log.Logger()
 	open(t, image)
 	if got := read(t, client(t, image.Socket), 0); got[0] != "a" || !strings.Contains(log.String(), "snapshot not written") {
 		t.Fatal(got, log)

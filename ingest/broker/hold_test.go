@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/segmentio/kafka-go"
+
+	"tributary/ingest/child/childtest"
 )
 
 // holding is a broker whose log may have 4 MiB, and 12 MiB as long as they are still to be read.
@@ -93,8 +95,8 @@ func TestHeldUntilRead(t *testing.T) {
 // The limit holds whatever is still to be read.
 func TestHoldHasALimit(t *testing.T) {
 	o := holding(t)
-	log := &recorder{}
-	o.Log = log.logger()
+	log := &childtest.Recorder{}
+	o.Log = log.Logger()
 	b := open(t, o)
 	c := client(t, o.Socket)
 	k := keeperOf(b, o)
@@ -158,14 +160,14 @@ func TestHoldOfAChild(t *testing.T) {
 	o := holding(t)
 	args := []string{"-bytes", "4194304", "-hold", "12582912", "-segment-bytes", "1048576"}
 	p := supervise(t, o, args...)
-	ready(t, p)
+	childtest.Ready(t, p)
 	c := client(t, o.Socket)
 	mebibytes(t, c, 8)
 	holdFrom(t, c, 2)
 	pid := p.Pid()
-	kill(t, pid)
-	await(t, "the next child", func() bool { return p.Pid() != pid && p.Pid() != 0 })
-	ready(t, p)
+	childtest.Kill(t, pid)
+	childtest.Await(t, "the next child", func() bool { return p.Pid() != pid && p.Pid() != 0 })
+	childtest.Ready(t, p)
 	if first, _ := bounds(t, client(t, o.Socket)); first == 0 || first > 2 {
 		t.Errorf("log begins at %d, read up to 2", first)
 	}

@@ -9,17 +9,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"tributary/ingest/child"
-
 	"github.com/segmentio/kafka-go"
 	"go.uber.org/goleak"
+
+	"tributary/ingest/child"
+	"tributary/ingest/child/childtest"
 )
 
 // TestMain lets the test binary be the broker's process, as `tributary broker` is, and
@@ -29,7 +26,8 @@ func TestMain(m *testing.M) {
 		os.Exit(brokerMain(os.Args[2:]))
 	}
 	if len(os.Args) > 1 && os.Args[1] == "parent" {
-		os.Exit(parentMain(os.Args[2:]))
+		fmt.Fprintln(os.Stderr, childtest.ParentMain(os.Args[2:]))
+		os.Exit(1)
 	}
 	flag.Parse()
 	goleak.VerifyTestMain(m)
@@ -57,22 +55,6 @@ func brokerMain(args []string) int {
 	return 0
 }
 
-// parentMain is a server: it supervises a broker and waits to be killed.
-func parentMain(args []string) int {
-	p, err := child.Start(context.Background(), child.Spec{
-		Name: "broker", Args: append([]string{"broker"}, args...), Log: slog.New(slog.DiscardHandler),
-	})
-	if err == nil {
-		err = p.Ready(context.Background())
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	fmt.Println(p.Pid())
-	select {}
-}
-
 // options for a broker in a directory of the test. What is written to it is not expected
 // to expire during a test.
 func options(t testing.TB) Options {
@@ -82,7 +64,7 @@ func options(t testing.TB) Options {
 		Socket:    filepath.Join(dir, "s"),
 		Heartbeat: func() []byte { return []byte("heartbeat") },
 		LockWait:  time.Nanosecond,
-		Log:       testLog(t),
+		Log:       childtest.Log(t),
 	}
 }
 
@@ -120,15 +102,6 @@ func supervise(t testing.TB, o Options, args ...string) *child.Process {
 	}
 	t.Cleanup(func() { p.Close() })
 	return p
-}
-
-func ready(t testing.TB, p *child.Process) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	if err := p.Ready(ctx); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func client(t testing.TB, socket string) *kafka.Client {
@@ -224,36 +197,6 @@ func read(t testing.TB, c *kafka.Client, from int64) map[int64]string {
 	}
 }
 
-// await waits for a condition; the limit only ends a test that would hang.
-func await(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	for limit := time.Now().Add(30 * time.Second); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatalf("waiting for %s", what)
-		}
-	}
-}
-
-// gone says whether the process has ended. A zombie that nobody reaps counts as ended.
-func gone(pid int) bool {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	if err != nil {
-		return true
-	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
-}
-
-func kill(t testing.TB, pid int) {
-	t.Helper()
-	if pid == 0 {
-		return // between two lives
-	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-		t.Fatal(err)
-	}
-}
-
 // crashImage copies the data directory of a running broker: what SIGKILL would leave.
 func crashImage(t testing.TB, o Options) Options {
 	t.Helper()
@@ -264,32 +207,3 @@ func crashImage(t testing.TB, o Options) Options {
 	}
 	return copied
 }
-
-type testWriter struct{ t testing.TB }
-
-func (w testWriter) Write(b []byte) (int, error) {
-	w.t.Log(strings.TrimSpace(string(b)))
-	return len(b), nil
-}
-
-func testLog(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(testWriter{t}, nil)) }
-
-// recorder keeps what is logged.
-type recorder struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (r *recorder) Write(b []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(b)
-}
-
-func (r *recorder) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
-}
-
-func (r *recorder) logger() *slog.Logger { return slog.New(slog.NewTextHandler(r, nil)) }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"tributary/ingest/folder"
 )
 
 // Addr is the address that a kafka-go Client of the embedded broker has. Nobody listens
@@ -23,9 +25,14 @@ var Addr = kafka.TCP("broker.invalid:9092")
 func Transport(socket string) *kafka.Transport {
 	return &kafka.Transport{
 		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dial(ctx, socket)
+			return folder.Dial(ctx, socket)
 		},
 		ClientID:    "tributary",
 		MetadataTTL: 2 * time.Second,
 	}
 }
+
+// listener says Addr for its address: kfake tells it to clients as that of the leader.
+type listener struct{ net.Listener }
+
+func (l listener) Addr() net.Addr { return Addr }

@@ -3,7 +3,6 @@ package child_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -12,9 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"tributary/ingest/child"
-
 	"go.uber.org/goleak"
+
+	"tributary/ingest/child"
+	"tributary/ingest/child/childtest"
 )
 
 // TestMain lets the test binary play every part: Start re-executes os.Executable(),
@@ -76,18 +76,7 @@ func env([]string) {
 }
 
 // parent starts a child of its own, prints its pid and waits to be killed.
-func parent([]string) {
-	p, err := child.Start(context.Background(), child.Spec{
-		Name: "grandchild", Args: []string{"part-good"}, Log: slog.New(slog.DiscardHandler),
-	})
-	if err == nil {
-		err = p.Ready(context.Background())
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	fmt.Println(p.Pid())
-	_, _ = io.Copy(io.Discard, os.Stdin)
-	time.Sleep(time.Hour)
+func parent(args []string) {
+	fmt.Fprintln(os.Stderr, childtest.ParentMain(args))
+	os.Exit(1)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tributary/ingest"
+	"tributary/ingest/folder"
 	"tributary/ingest/ingesttest"
 	"tributary/ingest/signature"
 	"tributary/ingest/token"
@@ -269,7 +270,7 @@ func TestSocketFile(t *testing.T) {
 				}
 				accepted <- err
 			}()
-			conn, err := dial(t.Context(), SocketPath(data))
+			conn, err := folder.Dial(t.Context(), SocketPath(data))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"syscall"
 	"time"
+
+	"tributary/ingest/folder"
 )
 
 // actionTimeout bounds an action: a block reads through all authors.
@@ -31,7 +33,7 @@ func Dial(data string) *Client {
 	return &Client{path: path, http: &http.Client{
 		Timeout: actionTimeout,
 		Transport: &http.Transport{
-			DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, path) },
+			DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return folder.Dial(ctx, path) },
 			DisableKeepAlives: true, // one command, one action
 		},
 	}}

@@ -10,7 +10,6 @@ var (
 	ErrNotRunning = errors.New("tributary serve is not running")
 	ErrInput      = errors.New("cannot do this")
 	ErrNotFound   = errors.New("not found")
-	ErrPathLong   = errors.New("path is too long for a unix socket")
 )
 
 // Error is what the relay answered to an action: for people as it stands.

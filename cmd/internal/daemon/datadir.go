@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"tributary/ingest/folder"
 )
 
 // ErrInUse: another instance runs on the data directory.
@@ -33,24 +33,11 @@ func openDataDir(ctx context.Context, path string) (*dataDir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := folder.Lock(ctx, path, lockWait, ErrInUse)
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	for deadline := time.Now().Add(lockWait); ; {
-		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return &dataDir{path: path, lock: lock}, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(deadline) || ctx.Err() != nil {
-			_ = lock.Close()
-			if errors.Is(err, unix.EWOULDBLOCK) {
-				err = ErrInUse
-			}
-			return nil, fmt.Errorf("data directory %s: %w", path, err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	return &dataDir{path: path, lock: lock}, nil
 }
 
 func (d *dataDir) join(name string) string { return filepath.Join(d.path, name) }

@@ -14,7 +14,6 @@ var mayConnect = map[string]string{
 	"ingest/remote":     "it is the one client",
 	"ingest/folder":     "connects to unix sockets",
 	"ingest/ingesttest": "cuts connections to a Kafka, for tests",
-	"index/engine":      "connects to its own unix socket",
 	"relay/admin":       "the operator's command connects to the program's unix socket",
 	"relay/simulator":   "is other servers, for tests",
 	"cmd/load":          "is other servers and readers, for measurements",
