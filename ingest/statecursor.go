@@ -6,15 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"tributary/ingest/crashpoint"
+	"tributary/ingest/lease"
 	"tributary/ingest/state"
 )
 
 // stateBatch is how many records one transaction folds in at most.
 const stateBatch = 512
+
+// stateRest is the least time from one transaction to the next while records come
+// in: each costs an fsync, and nobody waits for it. A record that comes alone is
+// folded in at once.
+const stateRest = 20 * time.Millisecond
 
 // stateCursor folds the log into the state database: objects, authors,
 // withdrawn, corrections and marks change in one transaction with the cursor's
@@ -24,18 +31,35 @@ const stateBatch = 512
 // stands before it; the next start reads the same records with the same window
 // and comes to the same verdicts. Crash after it: the batch is there and the
 // cursor behind it.
+//
+// Of several nodes one folds at a time (the lease "state"). The others follow: they
+// come to the same verdicts by their own Tails, and keep what is not in the database
+// yet (pendingStates), so that any of them can go on where it stands. A node that lost
+// the lease and does not know yet cannot commit (Term.Check): a batch is never folded
+// twice.
 type stateCursor struct {
 	tail     *Tail
 	db       *state.DB
+	leases   *lease.Keeper
+	folds    bool // this node takes its turn
 	log      *slog.Logger
 	metrics  *metrics
 	position atomic.Uint64
 	target   uint64 // seq at which the node is ready
 	ready    chan struct{}
+	once     sync.Once // closes ready
 }
 
-func newStateCursor(t *Tail, db *state.DB, log *slog.Logger, m *metrics, position uint64) *stateCursor {
-	c := &stateCursor{tail: t, db: db, log: log, metrics: m, ready: make(chan struct{})}
+// stateLease is the share of who folds, and may raise the base.
+const stateLease = "state"
+
+// followEvery is how often a node that does not fold asks how far the fold is.
+const followEvery = 500 * time.Millisecond
+
+func newStateCursor(t *Tail, cfg Config, log *slog.Logger, m *metrics, position uint64) *stateCursor {
+	c := &stateCursor{
+		tail: t, db: cfg.DB, leases: cfg.Leases, folds: !cfg.Follow, log: log, metrics: m, ready: make(chan struct{}),
+	}
 	c.position.Store(position)
 	e := *t.epochs.Load()
 	if end := t.logEnd.Load(); t.next < end {
@@ -46,17 +70,102 @@ func newStateCursor(t *Tail, db *state.DB, log *slog.Logger, m *metrics, positio
 }
 
 func (c *stateCursor) tryReady() {
-	select {
-	case <-c.ready:
-	default:
-		if c.position.Load() >= c.target {
-			close(c.ready)
+	if c.position.Load() >= c.target && c.tail.Tip() >= c.target {
+		c.once.Do(func() { close(c.ready) })
+	}
+}
+
+// reached notes how far the database is.
+func (c *stateCursor) reached(position uint64) {
+	for was := c.position.Load(); was < position; was = c.position.Load() {
+		if c.position.CompareAndSwap(was, position) {
+			break
+		}
+	}
+	c.tail.pending.settled(position)
+	c.tryReady()
+}
+
+func (c *stateCursor) run(ctx context.Context) {
+	var following sync.WaitGroup
+	defer following.Wait()
+	if c.leases.Shared() {
+		following.Go(func() { c.follow(ctx) })
+	}
+	if c.folds {
+		c.leases.Serve(ctx, stateLease, 1, c.serve)
+	}
+}
+
+// follow keeps up with the fold of another node.
+func (c *stateCursor) follow(ctx context.Context) {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	pruned := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		position, err := loadCursor(ctx, c.db.Read(), stateCursorName)
+		if err != nil {
+			continue // whoever writes says so
+		}
+		c.reached(position)
+		if time.Since(pruned) > time.Minute {
+			c.tail.forgetExpired()
+			pruned = time.Now()
 		}
 	}
 }
 
-func (c *stateCursor) run(ctx context.Context) {
-	reader := c.tail.Reader(ViewAll, c.position.Load()+1)
+// serve folds while this node has the lease.
+func (c *stateCursor) serve(ctx context.Context, term lease.Term) {
+	position, err := c.takeOver(ctx)
+	if err != nil {
+		return
+	}
+	if c.leases.Shared() {
+		c.tail.guard.Store(&term)
+		defer c.tail.guard.Store(nil)
+	}
+	c.fold(ctx, term, position)
+}
+
+// takeOver finds where the last node stopped, and that its seqs are ours. They are,
+// unless it raised the base where the log had lost records, and died before it could
+// say so in the log: then this node has to start again.
+func (c *stateCursor) takeOver(ctx context.Context) (position uint64, err error) {
+	for ; ; sleep(ctx, 50*time.Millisecond) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		stored, err := loadEpochs(ctx, c.db.Read())
+		if err == nil {
+			position, err = loadCursor(ctx, c.db.Read(), stateCursorName)
+		}
+		if err != nil {
+			c.log.Error("state database cannot be read, trying again", "err", err)
+			sleep(ctx, time.Second)
+			continue
+		}
+		passed := c.tail.passed.Load()
+		ours := *c.tail.epochs.Load()
+		switch {
+		case !ours.agrees(stored.before(passed)):
+			c.tail.fail(fmt.Errorf("ingest: epochs of the state database: %w", ErrSuperseded))
+			<-ctx.Done()
+			return 0, ctx.Err()
+		case ours.agrees(stored):
+			return position, nil
+		} // otherwise this Tail has not read so far
+	}
+}
+
+// fold folds from behind position on.
+func (c *stateCursor) fold(ctx context.Context, term lease.Term, position uint64) {
+	reader := c.tail.Reader(ViewAll, position+1)
 	pruned := time.Now()
 	for {
 		batch, err := reader.Next(ctx, stateBatch)
@@ -66,28 +175,36 @@ func (c *stateCursor) run(ctx context.Context) {
 		for _, e := range batch.Events {
 			c.log.Error("records were lost before they were folded into the state database", "event", e.Name, "from_seq", e.From, "to_seq", e.To)
 		}
-		if len(batch.Entries) > 0 && !c.settle(ctx, batch.Entries) {
+		began := time.Now()
+		if len(batch.Entries) > 0 && !c.settle(ctx, term, batch.Entries) {
 			return
 		}
 		if time.Since(pruned) > time.Minute {
 			c.tail.forgetExpired()
 			pruned = time.Now()
 		}
+		if len(batch.Entries) < stateBatch {
+			sleep(ctx, stateRest-time.Since(began))
+		}
 	}
 }
 
-// settle folds a batch in, and tries until the database takes it.
-func (c *stateCursor) settle(ctx context.Context, entries []*Entry) bool {
+// settle folds a batch in, and tries until the database takes it or the lease is lost.
+func (c *stateCursor) settle(ctx context.Context, term lease.Term, entries []*Entry) bool {
 	crashpoint.Hit(crashpoint.BeforeState)
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		err := c.db.Write(ctx, func(tx *sql.Tx) error { return c.fold(ctx, tx, entries) })
+		err := c.db.Write(ctx, func(tx *sql.Tx) error {
+			if err := term.Check(ctx, tx); err != nil {
+				return err
+			}
+			return c.write(ctx, tx, entries)
+		})
 		if err == nil {
 			c.metrics.stateBatch(len(entries))
-			c.position.Store(entries[len(entries)-1].Record.Seq)
-			c.tryReady()
+			c.reached(entries[len(entries)-1].Record.Seq)
 			return true
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, lease.ErrLost) {
 			return false
 		}
 		c.log.Error("state database cannot be written, trying again", "err", err)
@@ -95,7 +212,7 @@ func (c *stateCursor) settle(ctx context.Context, entries []*Entry) bool {
 	}
 }
 
-func (c *stateCursor) fold(ctx context.Context, tx *sql.Tx, entries []*Entry) error {
+func (c *stateCursor) write(ctx context.Context, tx *sql.Tx, entries []*Entry) error {
 	w := stateWriter{ctx: ctx, tx: tx}
 	var batch marks
 	for _, e := range entries {
@@ -104,12 +221,13 @@ func (c *stateCursor) fold(ctx context.Context, tx *sql.Tx, entries []*Entry) er
 		}
 		batch = batch.add([]*Entry{e})
 	}
-	newest := entries[len(entries)-1].Record.Seq
+	first, newest := entries[0].Record, entries[len(entries)-1].Record
 	return errors.Join(
 		saveMarks(ctx, tx, batch),
-		pruneMarks(ctx, tx, entries[len(entries)-1].Record.Offset),
+		pruneMarks(ctx, tx, newest.Offset),
 		w.prune(c.tail.Start()),
-		saveCursor(ctx, tx, stateCursorName, newest, time.Now()),
+		c.tail.epochs.Load().remember(ctx, tx, first.Offset, newest.Offset, time.Now()), // those that other nodes' records began
+		saveCursor(ctx, tx, stateCursorName, newest.Seq, time.Now()),
 	)
 }
 

@@ -228,7 +228,8 @@ func plainPort(s string, i, from int) int {
 		end++
 	}
 	port := s[i:end]
-	if port == "" || port[0] == '0' || len(port) > 4 || port == "80" && from == 7 || port == "443" && from == 8 {
+	tooLarge := len(port) > 5 || len(port) == 5 && port > "65535"
+	if port == "" || port[0] == '0' || tooLarge || port == "80" && from == 7 || port == "443" && from == 8 {
 		return 0
 	}
 	return end
