@@ -14,7 +14,8 @@ func newSubscribersCommand() *cobra.Command {
 		Use:     "subscribers",
 		Short:   "Servers that subscribed to the relay",
 		Example: "  tributary admin subscribers list",
-	}, newSubscribersListCommand(), newSubscribersRemoveCommand())
+	}, newSubscribersListCommand(), newSubscribersApproveCommand(), newSubscribersRejectCommand(), newSubscribersRoleCommand(),
+		newSubscribersPauseCommand(), newSubscribersResumeCommand(), newSubscribersRemoveCommand())
 }
 
 func newSubscribersListCommand() *cobra.Command {
@@ -38,13 +39,13 @@ func newSubscribersListCommand() *cobra.Command {
 }
 
 func subscribersTable(w io.Writer, subscribers []admin.Subscriber) {
-	fmt.Fprintln(w, "HOST\tSTATE\tDELIVERY\tLAG\tDELIVERED\tGIVEN UP\tLAST SUCCESS\tLAST ERROR\tSINCE\tACTOR")
+	fmt.Fprintln(w, "HOST\tSTATE\tROLE\tDELIVERY\tLAG\tDELIVERED\tGIVEN UP\tLAST SUCCESS\tLAST ERROR\tSINCE\tACTOR")
 	for _, s := range subscribers {
 		l := s.Lane
 		if l == nil {
 			l = &admin.Lane{}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", s.Host, s.State, dash(l.State), l.Lag, l.Delivered, l.GivenUp,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", s.Host, s.State, s.Role, dash(l.State), l.Lag, l.Delivered, l.GivenUp,
 			when(l.LastSuccess), dash(l.LastError), when(s.Created), s.Actor)
 	}
 }

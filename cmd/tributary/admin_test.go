@@ -75,7 +75,10 @@ func TestAdminCommands(t *testing.T) {
 		{"token create --scope read --name board --ttl 90d", `(?s)^token [0-9a-f]+ with read, until .*Z\ntrib_[\w-]{43}\n$`},
 		{"token create --scope read", `\ntrib_[\w-]{43}\n$`},
 		{"token list", `(?m)^ID +NAME +SCOPES +CREATED +EXPIRES +USED\n[0-9a-f]+ +board +read `},
-		{"subscribers list", `^HOST +STATE +DELIVERY +LAG`},
+		{"subscribers list", `^HOST +STATE +ROLE +DELIVERY +LAG`},
+		{"allow add FRIENDS.example --note asked", `^friends\.example is allowed\n$`},
+		{"allow list", `(?m)^DOMAIN +SINCE +NOTE\nfriends\.example +\S+ \S+Z +asked\n$`},
+		{"allow remove friends.example", `not in the list any more`},
 		{"block add spam.example --reason spam --dry-run", `^would block domain spam\.example: 0 subscriptions, 0 authors\nhost +spam\.example\n$`},
 		{"block list", `^SCOPE +KEY +SINCE +REASON +NOTE\n$`},
 		{"block add SPAM.example --reason spam --note mine", `^blocked domain spam\.example`},
@@ -89,7 +92,7 @@ func TestAdminCommands(t *testing.T) {
 			t.Errorf("%s: %v\n%s", c.args, err, out)
 		}
 	}
-	for _, args := range []string{"token create --scope read", "token list", "subscribers list", "block add x.example --dry-run", "block list", "stats"} {
+	for _, args := range []string{"token create --scope read", "token list", "subscribers list", "allow list", "block add x.example --dry-run", "block list", "stats"} {
 		out, err := run(t, append([]string{"admin", "--json", "--data", data}, strings.Fields(args)...)...)
 		if err != nil || !json.Valid([]byte(out)) || out == "null\n" {
 			t.Errorf("%s --json: %v\n%s", args, err, out)
@@ -107,6 +110,11 @@ func TestAdminRefusals(t *testing.T) {
 		"token revoke 00":                     `no token "00"`,
 		"token revoke":                        "takes one argument",
 		"subscribers remove nobody.example":   "nobody.example",
+		"subscribers approve nobody.example":  "nobody.example",
+		"subscribers role a.example all":      "both, publish, receive, paused",
+		"subscribers role a.example":          "two arguments",
+		"allow add https://a.example/users/b": "not a domain",
+		"allow remove nobody.example":         "not in the allow-list",
 		"block remove nobody.example":         "not blocked",
 		"block add https://a.example/":        "a.example",
 		"block ad":                            "did you mean add?",

@@ -152,6 +152,36 @@ func TestSubscribers(t *testing.T) {
 	}
 }
 
+func TestChangeSubscriber(t *testing.T) {
+	r := start(t, t.TempDir())
+	ctx := t.Context()
+	for _, c := range []struct {
+		change      SubscriberChange
+		state, role string
+	}{
+		{SubscriberChange{Key: "good.example", Action: "role", Role: "paused"}, "accepted", "paused"},
+		{SubscriberChange{Key: "https://good.example/actor", Action: "reject"}, "rejected", "paused"},
+		{SubscriberChange{Key: "good.example", Action: "approve"}, "accepted", "paused"},
+		{SubscriberChange{Key: "good.example", Action: "role", Role: "both"}, "accepted", "both"},
+	} {
+		changed, err := r.ChangeSubscriber(ctx, c.change)
+		if err != nil || len(changed) != 1 || changed[0].State != c.state || changed[0].Role != c.role {
+			t.Errorf("%+v: %+v, %v", c.change, changed, err)
+		}
+	}
+	if len(r.sent) != 2 || !strings.Contains(r.sent[0], `"type":"Reject"`) || !strings.Contains(r.sent[1], `"type":"Accept"`) {
+		t.Errorf("sent %s", r.sent)
+	}
+	for _, bad := range []SubscriberChange{{}, {Key: "good.example", Action: "love"}, {Key: "good.example", Action: "role", Role: "king"}} {
+		if _, err := r.ChangeSubscriber(ctx, bad); !errors.Is(err, ErrInput) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	if _, err := r.ChangeSubscriber(ctx, SubscriberChange{Key: "x.example", Action: "approve"}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("unknown: %v", err)
+	}
+}
+
 // A dry run names who would be affected and changes nothing; the block does it.
 func TestBlocks(t *testing.T) {
 	r := start(t, t.TempDir())

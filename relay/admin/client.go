@@ -68,6 +68,29 @@ func (c *Client) RemoveSubscriber(ctx context.Context, key string) (removed []Su
 	return removed, err
 }
 
+// ChangeSubscriber approves, rejects, or gives another role.
+func (c *Client) ChangeSubscriber(ctx context.Context, r SubscriberChange) (changed []Subscriber, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/subscribers", nil, r, &changed)
+	return changed, err
+}
+
+// ListAllowed lists the allowed domains.
+func (c *Client) ListAllowed(ctx context.Context) (list []Allowed, err error) {
+	err = c.do(ctx, http.MethodGet, "/v1/allowed", nil, nil, &list)
+	return list, err
+}
+
+// Allow adds a domain to the allow-list.
+func (c *Client) Allow(ctx context.Context, r Allowed) (added Allowed, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/allowed", nil, r, &added)
+	return added, err
+}
+
+// Disallow takes a domain from the allow-list.
+func (c *Client) Disallow(ctx context.Context, domain string) error {
+	return c.do(ctx, http.MethodDelete, "/v1/allowed", url.Values{"domain": {domain}}, nil, nil)
+}
+
 // Blocks lists all blocks.
 func (c *Client) Blocks(ctx context.Context) (list []Block, err error) {
 	err = c.do(ctx, http.MethodGet, "/v1/blocks", nil, nil, &list)

@@ -30,6 +30,24 @@ func (s *Service) Handler() http.Handler {
 	mux.HandleFunc("DELETE /v1/subscribers", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
 		return s.RemoveSubscriber(ctx, r.FormValue("key"))
 	}))
+	mux.HandleFunc("POST /v1/subscribers", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		var in SubscriberChange
+		if err := read(r, &in); err != nil {
+			return nil, err
+		}
+		return s.ChangeSubscriber(ctx, in)
+	}))
+	mux.HandleFunc("GET /v1/allowed", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.ListAllowed(ctx) }))
+	mux.HandleFunc("POST /v1/allowed", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		var in Allowed
+		if err := read(r, &in); err != nil {
+			return nil, err
+		}
+		return s.Allow(ctx, in)
+	}))
+	mux.HandleFunc("DELETE /v1/allowed", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		return struct{}{}, s.Disallow(ctx, r.FormValue("domain"))
+	}))
 	mux.HandleFunc("GET /v1/blocks", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.Blocks(ctx) }))
 	mux.HandleFunc("POST /v1/blocks", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
 		var in BlockRequest

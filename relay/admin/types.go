@@ -41,13 +41,37 @@ type Subscriber struct {
 	Actor   string    `json:"actor"`
 	Host    string    `json:"host"`
 	Inbox   string    `json:"inbox"`
-	State   string    `json:"state"`
+	State   string    `json:"state"`                 // "accepted", "pending" or "rejected"
+	Style   string    `json:"style"`                 // "forward" (Mastodon) or "announce" (LitePub)
+	Role    string    `json:"role"`                  // "both", "publish", "receive" or "paused"
+	Back    string    `json:"follow_back,omitempty"` // what became of our Follow of it: "pending", "accepted", "rejected"
 	Created time.Time `json:"created"`
 	Lane    *Lane     `json:"lane,omitempty"` // nil: it has none now
 }
 
 func subscriberOf(s relay.Subscriber) Subscriber {
-	return Subscriber{Actor: s.Actor, Host: s.Host, Inbox: s.Delivery, State: s.State, Created: s.Created}
+	style := "forward"
+	if s.Style == delivery.StyleAnnounce {
+		style = "announce"
+	}
+	return Subscriber{
+		Actor: s.Actor, Host: s.Host, Inbox: s.Delivery, State: s.State, Style: style, Role: string(s.Role), Back: s.BackState,
+		Created: s.Created,
+	}
+}
+
+// SubscriberChange asks for a decision about the subscriptions of a server or an actor.
+type SubscriberChange struct {
+	Key    string `json:"key"`            // a host, or the URI of an actor
+	Action string `json:"action"`         // "approve", "reject" or "role"
+	Role   string `json:"role,omitempty"` // for "role"
+}
+
+// Allowed is a domain, with its subdomains, that need not be approved.
+type Allowed struct {
+	Domain  string    `json:"domain"`
+	Note    string    `json:"note,omitempty"`
+	Created time.Time `json:"created,omitzero"`
 }
 
 // Lane is how far deliveries to an inbox are. Several subscribers may share one.

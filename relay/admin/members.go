@@ -1,0 +1,101 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tributary/ingest"
+	"tributary/relay"
+)
+
+// ChangeSubscriber approves or rejects the subscriptions of an actor, by its URI,
+// or of all of a host, or gives them another role. It returns them as they are then.
+func (s *Service) ChangeSubscriber(ctx context.Context, r SubscriberChange) ([]Subscriber, error) {
+	change, err := s.change(r)
+	if err != nil {
+		return nil, err
+	}
+	changed := []Subscriber{}
+	for _, sub := range s.Relay.Subscriptions().List() {
+		if sub.Actor != r.Key && sub.Host != r.Key {
+			continue
+		}
+		if err := change(ctx, sub.Actor); err != nil {
+			return changed, err
+		}
+		if now, ok := s.Relay.Subscriptions().Actor(sub.Actor); ok {
+			changed = append(changed, subscriberOf(now))
+		}
+	}
+	if len(changed) == 0 {
+		return nil, fmt.Errorf("admin: %w: %q is neither the actor nor the host of a subscriber", ErrNotFound, r.Key)
+	}
+	s.Log.InfoContext(ctx, "subscribers changed", "action", r.Action, "role", r.Role, "key", r.Key, "subscribers", len(changed))
+	return changed, nil
+}
+
+func (s *Service) change(r SubscriberChange) (func(context.Context, string) error, error) {
+	subs := s.Relay.Subscriptions()
+	switch r.Action {
+	case "approve":
+		return subs.Approve, nil
+	case "reject":
+		return subs.Reject, nil
+	case "role":
+		role, err := relay.ParseRole(r.Role)
+		if err != nil {
+			return nil, fmt.Errorf("admin: %w: %w", ErrInput, err)
+		}
+		return func(ctx context.Context, actor string) error { return subs.SetRole(ctx, actor, role) }, nil
+	}
+	return nil, fmt.Errorf("admin: %w: there is no action %q", ErrInput, r.Action)
+}
+
+// ListAllowed lists the allowed domains, oldest first.
+func (s *Service) ListAllowed(ctx context.Context) ([]Allowed, error) {
+	all, err := s.Relay.Allowed().List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Allowed, 0, len(all))
+	for _, a := range all {
+		list = append(list, Allowed(a))
+	}
+	return list, nil
+}
+
+// Allow adds a domain to the allow-list, or changes its note. Servers of it that
+// wait already are to be approved.
+func (s *Service) Allow(ctx context.Context, a Allowed) (Allowed, error) {
+	domain, err := domainOf(a.Domain)
+	if err != nil {
+		return Allowed{}, err
+	}
+	a.Domain = domain
+	return a, s.Relay.Allowed().Add(ctx, domain, a.Note)
+}
+
+// Disallow takes a domain from the allow-list. Its subscriptions stay.
+func (s *Service) Disallow(ctx context.Context, domain string) error {
+	domain, err := domainOf(domain)
+	if err != nil {
+		return err
+	}
+	err = s.Relay.Allowed().Remove(ctx, domain)
+	if errors.Is(err, relay.ErrNotAllowed) {
+		return fmt.Errorf("admin: %w: %s is not in the allow-list", ErrNotFound, domain)
+	}
+	return err
+}
+
+func domainOf(s string) (string, error) {
+	scope, key, err := relay.ParseBlockKey(s)
+	if err == nil && scope != ingest.ScopeDomain {
+		err = errors.New("it is an actor, not a domain")
+	}
+	if err != nil {
+		return "", fmt.Errorf("admin: %w: %q: %w", ErrInput, s, err)
+	}
+	return key, nil
+}
