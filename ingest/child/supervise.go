@@ -16,6 +16,9 @@ type backoff struct {
 	min, max, healthy time.Duration
 }
 
+// The longest pause is what one more crash costs at most: posts are refused, or not
+// found, meanwhile, so it is short. Who fails at start fails long before a minute, and
+// who lived for one is started again at once.
 var restart = backoff{min: 100 * time.Millisecond, max: 5 * time.Second, healthy: time.Minute}
 
 // next returns the pause after a life that lasted lived, given the pause before it (0: none).

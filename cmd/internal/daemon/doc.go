@@ -3,7 +3,7 @@
 //
 // Build opens what is needed in the order of dependence and starts nothing that
 // talks to strangers. Run starts the parts in that order, and ends them in the
-// reverse one: listeners stop first, then streams are told, deliveries drain,
+// reverse one: streams are told first, then the listeners stop, deliveries drain,
 // the log is settled, the broker and the database are closed. Each part has a
 // budget to end in; a part that fails ends them all.
 //

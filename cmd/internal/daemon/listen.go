@@ -47,6 +47,7 @@ func (d *Daemon) servePublic() error {
 		ErrorLog: quietLog(d.log),
 	}
 	d.parts.add("public listener", func(ctx context.Context) error { return serve(ctx, server, d.public) })
+	d.endStreams()
 	return nil
 }
 

@@ -22,13 +22,19 @@ func (d *Daemon) openStream() error {
 		auth = nil
 	}
 	d.stream = stream.New(cfg, d.ingest.Tail(), auth, d.log, d.registry)
+	return nil
+}
+
+// endStreams adds what tells the streams when all ends. It stands behind the public
+// listener, so that it is first: a reader is told where to resume at once, whatever else
+// is under way there. Who comes back before the listener is closed gets 503.
+func (d *Daemon) endStreams() {
 	d.parts.add("streams", func(ctx context.Context) error {
 		<-ctx.Done()
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), partBudget)
 		defer cancel()
 		return d.stream.Close(closing)
 	})
-	return nil
 }
 
 // authenticate accepts a token with the scope read, or the part of it that Mastodon asks for statuses.

@@ -8,8 +8,8 @@ import (
 
 // unusedConns are the connections on which nothing has come yet. Clients open
 // some ahead of need (browsers, Go's own), and Server.Shutdown gives each of them
-// five seconds for its first request; then every end would take that long, and
-// streams would be told only after it. Closing them refuses nobody who asked.
+// five seconds for its first request; then every end would take that long.
+// Closing them refuses nobody who asked.
 type unusedConns struct {
 	mu     sync.Mutex // guards what follows
 	conns  map[net.Conn]struct{}
