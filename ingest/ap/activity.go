@@ -15,6 +15,7 @@ type Activity struct {
 	Target    string    // Move: new actor
 	Published time.Time //
 	LDSigned  bool      // has a signature of type RsaSignature2017 whose creator belongs to Actor's origin
+	HasProof  bool      // has an object integrity proof (FEP-8b32) whose key belongs to Actor's origin
 }
 
 // Object is an embedded object, of any kind: at most one of Post, Actor and
@@ -36,14 +37,17 @@ type Actor struct {
 	SharedInbox string // "" when the actor has no endpoints
 	Outbox      string
 	Followers   string
-	Keys        []Key
+	Keys        []Key // of requests and LD signatures
+	Assertions  []Key // of object integrity proofs (assertionMethod)
 	AlsoKnownAs []string
 	Fetched     time.Time // when its server gave it to us; zero when it came embedded
 }
 
-// Key is a public key as its document says.
+// Key is a public key as its document says: PEM of a publicKey, Multibase of a
+// Multikey (FEP-521a).
 type Key struct {
-	ID    string
-	Owner string
-	PEM   string
+	ID        string
+	Owner     string
+	PEM       string
+	Multibase string
 }

@@ -32,6 +32,7 @@ func ParseActivity(raw []byte) (*Activity, error) {
 		a = d.bare(top, o)
 	}
 	a.LDSigned = d.signed(top, a.Actor)
+	a.HasProof = d.proved(top, a.Actor)
 	return a, nil
 }
 
@@ -214,4 +215,10 @@ func (d *document) signed(obj ref, actor string) bool {
 		}
 	}
 	return false
+}
+
+// proved reports whether obj bears an object integrity proof that may be actor's.
+func (d *document) proved(obj ref, actor string) bool {
+	proof := d.get(obj, "proof")
+	return d.isObject(proof) && SameOrigin(d.uri(d.get(proof, "verificationMethod")), actor)
 }

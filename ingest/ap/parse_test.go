@@ -233,6 +233,40 @@ func TestLDSigned(t *testing.T) {
 	}
 }
 
+func TestHasProof(t *testing.T) {
+	for member, want := range map[string]bool{
+		`"proof":{"type":"DataIntegrityProof","verificationMethod":"https://a.example/u#ed"}`: true,
+		`"proof":{"verificationMethod":"https://b.example/u#ed"}`:                             false,
+		`"proof":[{"verificationMethod":"https://a.example/u#ed"}]`:                           false,
+		`"proof":"https://a.example/u#ed"`:                                                    false,
+		`"to":[]`: false,
+	} {
+		a, err := ParseActivity([]byte(`{"type":"Create","actor":"https://a.example/u",` + member + `}`))
+		if err != nil || a.HasProof != want {
+			t.Errorf("%s: %v, %v", member, a.HasProof, err)
+		}
+	}
+}
+
+func TestAssertions(t *testing.T) {
+	const key = `{"id":"https://a.example/u#ed","type":"Multikey","controller":"https://a.example/u","publicKeyMultibase":"z6Mk"}`
+	for in, want := range map[string]int{
+		key: 1,
+		`[` + key + `,"https://a.example/u#other",{"id":"https://a.example/u#x"}]`: 1,
+		`[` + strings.Repeat(key+",", maxKeys) + key + `]`:                         maxKeys,
+		`"https://a.example/u#ed"`:                                                 0,
+		`null`:                                                                     0,
+	} {
+		a, err := ParseActor([]byte(`{"type":"Person","id":"https://a.example/u","inbox":"https://a.example/i","assertionMethod":` + in + `}`))
+		if err != nil || len(a.Assertions) != want {
+			t.Fatalf("%s: %+v, %v", in, a, err)
+		}
+		if want > 0 && a.Assertions[0] != (Key{ID: "https://a.example/u#ed", Owner: "https://a.example/u", Multibase: "z6Mk"}) {
+			t.Errorf("%s: %+v", in, a.Assertions)
+		}
+	}
+}
+
 func TestAttributedTo(t *testing.T) {
 	for in, want := range map[string]string{
 		`"https://a.example/1"`:                             "https://a.example/1",

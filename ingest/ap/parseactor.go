@@ -10,6 +10,7 @@ func (d *document) actor(obj ref, o *Object) *Actor {
 		Outbox:      d.uri(d.get(obj, "outbox")),
 		Followers:   d.uri(d.get(obj, "followers")),
 		Keys:        d.keys(d.get(obj, "publicKey")),
+		Assertions:  d.multikeys(d.get(obj, "assertionMethod")),
 		AlsoKnownAs: d.uris(d.get(obj, "alsoKnownAs"), maxAliases),
 	}
 	a.SharedInbox = d.uri(d.get(d.get(obj, "endpoints"), "sharedInbox"))
@@ -125,4 +126,23 @@ func (d *document) publicKey(v ref) Key {
 		k.PEM = ""
 	}
 	return k
+}
+
+// multikeys reads an actor's Multikeys (FEP-521a): those that it embeds.
+func (d *document) multikeys(v ref) []Key {
+	var keys []Key
+	for e := range d.items(v) {
+		if len(keys) == maxKeys {
+			break
+		}
+		k := Key{
+			ID:        d.id(e),
+			Owner:     d.uri(d.get(e, "controller")),
+			Multibase: d.text(d.get(e, "publicKeyMultibase"), maxLabel),
+		}
+		if k.ID != "" && k.Multibase != "" {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }

@@ -12,9 +12,10 @@ import (
 
 // entry is a cached actor. It is never changed once it is made: callers share it.
 type entry struct {
-	actor   *ap.Actor
-	keys    []*Key // those that can be used, parsed once
-	fetched time.Time
+	actor      *ap.Actor
+	keys       []*Key // those that can be used, parsed once
+	assertions []*Key // the same of object integrity proofs
+	fetched    time.Time
 }
 
 // failure is a remembered error.
@@ -91,6 +92,14 @@ func newEntry(actor *ap.Actor, fetched time.Time) *entry {
 			continue
 		}
 		e.keys = append(e.keys, &Key{ID: k.ID, Owner: actor, Public: public})
+	}
+	for _, k := range actor.Assertions[:min(len(actor.Assertions), maxKeys)] {
+		if k.Owner != actor.URI || !ap.SameOrigin(k.ID, actor.URI) { // FEP-521a: controller is required
+			continue
+		}
+		if public, err := signature.ParseMultikey(k.Multibase); err == nil {
+			e.assertions = append(e.assertions, &Key{ID: k.ID, Owner: actor, Public: public})
+		}
 	}
 	return e
 }

@@ -11,8 +11,8 @@
 // # What it does not do
 //
 // It does not decide whom to talk to (blocks are the caller's, asked before a key
-// is fetched), does not retry, and reads no Multikey and no publicKey given as a
-// bare URI: every server that sends draft-cavage signatures embeds its key.
+// is fetched), does not retry, and reads no key given as a bare URI: every server
+// that signs embeds its keys.
 //
 // # Invariants
 //
@@ -41,6 +41,9 @@
 //	https://h/users/a            pub-relay: the keyId is the actor's id
 //	https://h/users/a/main-key   GoToSocial: a stub, whose id or owner leads to the actor
 //
+// Keys of object integrity proofs are Multikeys that the actor names in its
+// assertionMethod (FEP-521a). A key of one kind does not count as one of the other.
+//
 // # Fetch loops
 //
 // Every GET is signed by our service actor, because GoToSocial and servers with
@@ -67,7 +70,7 @@
 //	media.go    content types
 //	peek.go     id and type of a document before it is parsed
 //	actor.go    Actor, RefreshActor, Forget
-//	key.go      Key, RefreshKey
+//	key.go      Key, RefreshKey, AssertionKey, RefreshAssertionKey
 //	object.go   Object
 //	cache.go    what is remembered in memory
 //	store.go    the table actors

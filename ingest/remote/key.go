@@ -76,3 +76,35 @@ func (e *entry) key(keyID string) (*Key, error) {
 	}
 	return nil, fmt.Errorf("%w: %.100q has no usable key %.100q", ErrMismatch, e.actor.URI, keyID)
 }
+
+// AssertionKey is Key for object integrity proofs (FEP-8b32): the actor names the key in
+// its assertionMethod, and the key names it as its controller. A proof's key signs no
+// requests, and the other way round.
+func (c *Client) AssertionKey(ctx context.Context, keyID string) (*Key, error) {
+	e, err := c.entry(ctx, withoutFragment(keyID))
+	if err != nil {
+		return nil, err
+	}
+	if key, err := e.assertion(keyID); err == nil || !ap.SameOrigin(keyID, e.actor.URI) {
+		return key, err
+	}
+	return c.RefreshAssertionKey(ctx, keyID)
+}
+
+// RefreshAssertionKey is RefreshKey for object integrity proofs.
+func (c *Client) RefreshAssertionKey(ctx context.Context, keyID string) (*Key, error) {
+	e, err := c.refresh(ctx, withoutFragment(keyID))
+	if err != nil {
+		return nil, err
+	}
+	return e.assertion(keyID)
+}
+
+func (e *entry) assertion(keyID string) (*Key, error) {
+	for _, k := range e.assertions {
+		if k.ID == keyID {
+			return k, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %.100q does not assert by key %.100q", ErrMismatch, e.actor.URI, keyID)
+}

@@ -186,3 +186,30 @@ func BenchmarkKeyFromTable(b *testing.B) {
 		}
 	}
 }
+
+// A proof's key must name the actor, stand on its origin, and sign no requests.
+func TestAssertionKey(t *testing.T) {
+	const multibase = "z6MkeeUXVFZTRv9q3RWvN9hcwEFq42nNhcvUu3j5uFfC3ogV"
+	c, p := devClient(t), newPeer(t)
+	uri := p.URL + "/users/ed"
+	key := func(id, controller string) object {
+		return object{"id": id, "type": "Multikey", "controller": controller, "publicKeyMultibase": multibase}
+	}
+	actor := person(uri, theirKey())
+	actor["assertionMethod"] = []any{
+		key(uri+"#ed", uri), key(uri+"#other", p.URL+"/users/other"), key(uri+"#none", ""), key("https://else.example/k", uri),
+		object{"id": uri + "#rsa", "type": "Multikey", "controller": uri, "publicKeyMultibase": "z4MX"}, uri + "#reference",
+	}
+	p.serve("/users/ed", actor)
+	if key, err := c.AssertionKey(t.Context(), uri+"#ed"); err != nil || key.Owner.URI != uri || key.ID != uri+"#ed" {
+		t.Errorf("%+v, %v", key, err)
+	}
+	for _, keyID := range []string{uri + "#other", uri + "#none", uri + "#rsa", uri + "#reference", uri + "#main-key", uri} {
+		if _, err := c.AssertionKey(t.Context(), keyID); !errors.Is(err, ErrMismatch) {
+			t.Errorf("%s: %v", keyID, err)
+		}
+	}
+	if _, err := c.Key(t.Context(), uri+"#ed"); !errors.Is(err, ErrMismatch) {
+		t.Errorf("a proof's key signs a request: %v", err)
+	}
+}
