@@ -41,28 +41,36 @@ func (r *Relay) Affected(ctx context.Context, b Block) (Affected, error) {
 	return a, nil
 }
 
-// authorsUnder reads through all authors: an operator's action, not a request's.
+// authorsUnder counts the authors that a block covers, and their hosts.
 func (r *Relay) authorsUnder(ctx context.Context, b Block) (hosts map[string]bool, n int, err error) {
-	rows, err := r.db.Read().QueryContext(ctx, `SELECT uri FROM authors`)
-	if err != nil {
-		return nil, 0, fmt.Errorf("relay: listing authors: %w", err)
-	}
-	defer rows.Close()
 	hosts = make(map[string]bool)
-	for rows.Next() {
-		var uri string
-		if err := rows.Scan(&uri); err != nil {
-			return nil, 0, fmt.Errorf("relay: listing authors: %w", err)
-		}
+	err = r.eachAuthor(ctx, func(uri string) {
 		if host := hostOf(uri); b.Covers(host, uri) {
 			hosts[host] = true
 			n++
 		}
+	})
+	return hosts, n, err
+}
+
+// eachAuthor reads through all authors: an operator's action, not a request's.
+func (r *Relay) eachAuthor(ctx context.Context, f func(uri string)) error {
+	rows, err := r.db.Read().QueryContext(ctx, `SELECT uri FROM authors`)
+	if err != nil {
+		return fmt.Errorf("relay: listing authors: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var uri string
+		if err := rows.Scan(&uri); err != nil {
+			return fmt.Errorf("relay: listing authors: %w", err)
+		}
+		f(uri)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, 0, fmt.Errorf("relay: listing authors: %w", err)
+		return fmt.Errorf("relay: listing authors: %w", err)
 	}
-	return hosts, n, nil
+	return nil
 }
 
 // Block refuses a domain or an actor from now on, ends its subscriptions and

@@ -162,17 +162,24 @@ func (b *Blocks) Refresh(ctx context.Context) error {
 
 // add stores a block; a repeated one gets the new reason and note.
 func (b *Blocks) add(ctx context.Context, block Block, also func(*sql.Tx) error) error {
+	return b.addAll(ctx, []Block{block}, also)
+}
+
+// addAll stores blocks in one transaction.
+func (b *Blocks) addAll(ctx context.Context, blocks []Block, also func(*sql.Tx) error) error {
 	err := b.db.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO blocks (scope, key, reason, note, created_at)
-			VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (scope, key) DO UPDATE SET reason = excluded.reason, note = excluded.note`,
-			block.Scope, block.Key, block.Reason, block.Note, time.Now().UnixMilli()); err != nil {
-			return err
+		for _, block := range blocks {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO blocks (scope, key, reason, note, created_at)
+				VALUES ($1, $2, $3, $4, $5)
+				ON CONFLICT (scope, key) DO UPDATE SET reason = excluded.reason, note = excluded.note`,
+				block.Scope, block.Key, block.Reason, block.Note, time.Now().UnixMilli()); err != nil {
+				return fmt.Errorf("relay: blocking %s: %w", block.Key, err)
+			}
 		}
 		return also(tx)
 	})
 	if err != nil {
-		return fmt.Errorf("relay: blocking %s: %w", block.Key, err)
+		return err
 	}
 	return b.Refresh(context.WithoutCancel(ctx))
 }

@@ -76,6 +76,8 @@
 //	subscriber.go     SQL of subscribers, and of the lanes that they open and close
 //	blocks.go         Blocks
 //	block.go          what a block does
+//	blocklist.go      lists of domains, as admins exchange them
+//	blocks_import.go  what the block of such a list does
 //	slots.go          bounds
 //	refuse.go         reasons
 //	metrics.go        metrics

@@ -14,7 +14,7 @@ func newBlockCommand() *cobra.Command {
 		Use:     "block",
 		Short:   "Domains and actors that may give the relay nothing",
 		Example: "  tributary admin block add spam.example --reason spam --dry-run",
-	}, newBlockAddCommand(), newBlockRemoveCommand(), newBlockListCommand())
+	}, newBlockAddCommand(), newBlockImportCommand(), newBlockRemoveCommand(), newBlockListCommand())
 }
 
 func newBlockAddCommand() *cobra.Command {

@@ -84,6 +84,7 @@ func TestAdminCommands(t *testing.T) {
 		{"block add SPAM.example --reason spam --note mine", `^blocked domain spam\.example`},
 		{"block add https://a.example/users/b", `^blocked actor https://a\.example/users/b: 0 subscriptions, 0 authors\n$`},
 		{"block list", `(?m)^domain +spam\.example +\S+ \S+Z +spam +mine\nactor +https://a\.example/users/b .* - +-$`},
+		{"block import testdata/blocks.csv --dry-run", `(?m)^would block 1 domain: 0 subscriptions, 0 authors; 1 known, 1 milder, 1 line not read\nline 5 +"h\*\.example": the domain is obfuscated\n$`},
 		{"block remove spam.example", `^spam\.example is not blocked any more\n$`},
 		{"stats", `(?m)^tip +[1-9]\d*\n(.*\n)+blocks +1\n`},
 	} {
@@ -116,6 +117,7 @@ func TestAdminRefusals(t *testing.T) {
 		"allow add https://a.example/users/b": "not a domain",
 		"allow remove nobody.example":         "not in the allow-list",
 		"block remove nobody.example":         "not blocked",
+		"block import testdata/none.csv":      "the list cannot be read",
 		"block add https://a.example/":        "a.example",
 		"block ad":                            "did you mean add?",
 	} {

@@ -152,6 +152,42 @@ func TestSubscribers(t *testing.T) {
 	}
 }
 
+// A list blocks what it suspends, once, and a dry run changes nothing.
+func TestImportBlocks(t *testing.T) {
+	r := start(t, t.TempDir())
+	ctx := t.Context()
+	r.ingest.Append(ingesttest.Post("deep.spam.example", 1, ingest.TierSearch))
+	r.ingest.CatchUp()
+	const list = "#domain,#severity,#public_comment\nspam.example,suspend,spam\nquiet.example,silence,\nsub.bad.example,suspend,\nh*.example,suspend,\n"
+	dry, err := r.ImportBlocks(ctx, BlockListRequest{DryRun: true, Reason: "a list"}, strings.NewReader(list))
+	if err != nil || !dry.DryRun || len(dry.Blocked) != 2 || dry.Milder != 1 || dry.Authors != 1 || len(dry.Subscribers) != 1 ||
+		strings.Join(dry.Hosts, " ") != "deep.spam.example sub.bad.example" || len(dry.Skipped) != 1 || dry.Skipped[0].Line != 5 {
+		t.Fatalf("dry run %+v, %v", dry, err)
+	}
+	if blocks, _ := r.Blocks(ctx); len(blocks) != 0 || r.relay.Subscriptions().Count() != 2 {
+		t.Fatal("the dry run changed something")
+	}
+	if _, err := r.ImportBlocks(ctx, BlockListRequest{Reason: "a list"}, strings.NewReader(list)); err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := r.Blocks(ctx)
+	if err != nil || len(blocks) != 2 || r.relay.Subscriptions().Count() != 1 {
+		t.Errorf("blocks %+v, %v", blocks, err)
+	}
+	for _, b := range blocks {
+		if want := map[string]string{"spam.example": "spam", "sub.bad.example": "a list"}[b.Key]; b.Reason != want {
+			t.Errorf("%s is blocked for %q, want %q", b.Key, b.Reason, want)
+		}
+	}
+	again, err := r.ImportBlocks(ctx, BlockListRequest{Silenced: true}, strings.NewReader(list))
+	if err != nil || again.Known != 2 || len(again.Blocked) != 1 || again.Blocked[0] != "quiet.example" {
+		t.Errorf("again %+v, %v", again, err)
+	}
+	if _, err := r.ImportBlocks(ctx, BlockListRequest{}, strings.NewReader(strings.Repeat("a", relay.BlockListBytesMax+1))); !errors.Is(err, ErrInput) {
+		t.Errorf("too large: %v", err)
+	}
+}
+
 func TestChangeSubscriber(t *testing.T) {
 	r := start(t, t.TempDir())
 	ctx := t.Context()

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -108,6 +109,16 @@ func (c *Client) RemoveBlock(ctx context.Context, key string) error {
 	return c.do(ctx, http.MethodDelete, "/v1/blocks", url.Values{"key": {key}}, nil, nil)
 }
 
+// ImportBlocks refuses the domains of a list.
+func (c *Client) ImportBlocks(ctx context.Context, r BlockListRequest, list io.Reader) (result BlockListResult, err error) {
+	query := url.Values{
+		"reason": {r.Reason}, "note": {r.Note},
+		"silenced": {strconv.FormatBool(r.Silenced)}, "dry_run": {strconv.FormatBool(r.DryRun)},
+	}
+	err = c.send(ctx, http.MethodPost, "/v1/blocks/import", query, list, &result)
+	return result, err
+}
+
 // Stats reads the figures.
 func (c *Client) Stats(ctx context.Context) (stats Stats, err error) {
 	err = c.do(ctx, http.MethodGet, "/v1/stats", nil, nil, &stats)
@@ -123,6 +134,10 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 		}
 		body = bytes.NewReader(b)
 	}
+	return c.send(ctx, method, path, query, body, out)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, body io.Reader, out any) error {
 	// The host is of no account on a socket, but a request needs one.
 	r, err := http.NewRequestWithContext(ctx, method, "http://admin"+path+"?"+query.Encode(), body)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"net/http"
 )
 
-// bodyMax bounds what an action may be asked with.
+// bodyMax bounds what an action may be asked with; a block-list has its own bound.
 const bodyMax = 64 << 10
 
 // Handler offers the actions. Serve it on the socket only.
@@ -58,6 +58,12 @@ func (s *Service) Handler() http.Handler {
 	}))
 	mux.HandleFunc("DELETE /v1/blocks", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
 		return struct{}{}, s.RemoveBlock(ctx, r.FormValue("key"))
+	}))
+	mux.HandleFunc("POST /v1/blocks/import", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		q := r.URL.Query()
+		return s.ImportBlocks(ctx, BlockListRequest{
+			Reason: q.Get("reason"), Note: q.Get("note"), Silenced: q.Get("silenced") == "true", DryRun: q.Get("dry_run") == "true",
+		}, r.Body)
 	}))
 	mux.HandleFunc("GET /v1/stats", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.Stats(ctx) }))
 	mux.HandleFunc("POST /v1/query", s.serveQuery)

@@ -136,6 +136,33 @@ type BlockResult struct {
 	Authors     int          `json:"authors"`     // authors whose posts are withdrawn
 }
 
+// BlockListRequest asks for the import of a block-list, whose text follows.
+type BlockListRequest struct {
+	Reason   string // public, for domains to which the list gives none
+	Note     string // the operator's own
+	Silenced bool   // block those too that the list silences only
+	DryRun   bool   // say who would be affected, and change nothing
+}
+
+// BlockListResult says what an import did, or would do.
+type BlockListResult struct {
+	DryRun      bool          `json:"dry_run"`
+	Blocked     []string      `json:"blocked"`     // domains that were not blocked before
+	Known       int           `json:"known"`       // that were
+	Milder      int           `json:"milder"`      // that the list does not suspend
+	Subscribers []Subscriber  `json:"subscribers"` // whose subscriptions end
+	Hosts       []string      `json:"hosts"`       // of which posts or subscriptions are here
+	Authors     int           `json:"authors"`     // whose posts are withdrawn
+	Skipped     []SkippedLine `json:"skipped"`     // that are not domains
+}
+
+// SkippedLine is a line of a block-list that blocks nothing.
+type SkippedLine struct {
+	Line int    `json:"line"`
+	Text string `json:"text"`
+	Why  string `json:"why"`
+}
+
 // Stats is the state of the relay in figures.
 type Stats struct {
 	Tip         uint64      `json:"tip"`          // seq of the newest record
