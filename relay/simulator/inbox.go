@@ -170,6 +170,10 @@ func (s *Server) record(d Delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deliveries = append(s.deliveries, d)
+	if most := s.cfg.Remember; most > 0 && len(s.deliveries) > 2*most {
+		s.forgotten += len(s.deliveries) - most
+		s.deliveries = slices.Clone(s.deliveries[len(s.deliveries)-most:])
+	}
 	if d.Received() {
 		s.answered(d)
 		s.followed(d)
@@ -240,9 +244,9 @@ func (s *Server) Await(ctx context.Context, condition func(Delivery) bool) (Deli
 	err := wait(ctx, func() (bool, <-chan struct{}) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		for ; seen < len(s.deliveries); seen++ {
-			if condition(s.deliveries[seen]) {
-				met = s.deliveries[seen]
+		for seen = max(seen, s.forgotten); seen < s.forgotten+len(s.deliveries); seen++ {
+			if condition(s.deliveries[seen-s.forgotten]) {
+				met = s.deliveries[seen-s.forgotten]
 				return true, nil
 			}
 		}

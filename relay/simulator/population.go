@@ -18,6 +18,7 @@ type Population struct {
 	Flooding      float64       // … that send everything many times over
 	Pause         time.Duration // of slow servers, before each byte; 50 ms when 0
 	DiscardBodies bool          // deliveries keep no bytes: for long runs
+	Remember      int           // deliveries that each server keeps, the newest; all when 0
 }
 
 // Part is how many of some servers run a software.
@@ -59,7 +60,7 @@ func (w *World) Populate(p Population) ([]*Server, error) {
 		software := pick(rng, p.Mix)
 		s, err := w.Server(Config{
 			Name: fmt.Sprintf("%s%d", software, i), Software: software, Nature: natures[i], Pause: p.Pause,
-			Accounts: people(rng, p.Accounts), DiscardBodies: p.DiscardBodies,
+			Accounts: people(rng, p.Accounts), DiscardBodies: p.DiscardBodies, Remember: p.Remember,
 		})
 		if err != nil {
 			return all, err

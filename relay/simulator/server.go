@@ -26,6 +26,7 @@ type Config struct {
 	Software      string // NodeInfo name; "mastodon" when empty
 	Accounts      []Account
 	DiscardBodies bool          // deliveries keep no bytes: for long runs
+	Remember      int           // deliveries kept, the newest; all when 0
 	Nature        Nature        // Good when empty
 	Pause         time.Duration // of a slow server, before each byte
 }
@@ -47,6 +48,7 @@ type Server struct {
 	site       *site              // from the first Up on
 	follows    map[string]*follow // by the relay's inbox
 	deliveries []Delivery
+	forgotten  int           // deliveries before those
 	arrived    chan struct{} // closed when a delivery is recorded
 	known      map[string]crypto.PublicKey
 	answers    sync.WaitGroup // Accepts under way

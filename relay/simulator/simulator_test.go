@@ -111,6 +111,28 @@ func TestRotatedKeyIsFetchedAnew(t *testing.T) {
 	}
 }
 
+// A server that remembers little is still waited for.
+func TestRemember(t *testing.T) {
+	w := newWorld(t, 1)
+	from := newServerOf(t, w)
+	to, err := w.Server(Config{Remember: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last Activity
+	for range 12 {
+		if last, _, err = from.Post(t.Context(), to.Inbox(), Post{Author: "alice"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(to.Deliveries()); n > 4 {
+		t.Errorf("%d deliveries are kept", n)
+	}
+	if _, err := to.Await(t.Context(), func(d Delivery) bool { return d.Object == last.Object }); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestDownAndUp(t *testing.T) {
 	from, to := pair(t)
 	host := to.Host()
