@@ -344,7 +344,7 @@ func chunks(s string, width int) []string {
 func serversPage(v *view, width, height int, now time.Time) []*line {
 	software := 0
 	if width >= 100 {
-		software = 11
+		software = 14
 	}
 	rows := []*line{
 		newLine(width).add(accent, " Subscribed servers").add(faint, "   those in trouble first; any key goes back"),

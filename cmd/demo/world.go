@@ -46,7 +46,8 @@ func newWorld(o options) (*world, error) {
 	}
 	w := &world{World: made, rng: rand.New(rand.NewPCG(o.seed, 1))}
 	w.all, err = made.Populate(simulator.Population{
-		Servers: o.servers, Slow: shareSlow, Dead: shareDead, Lying: shareLying, Flooding: shareFlooding, DiscardBodies: true,
+		Servers: o.servers, Slow: shareSlow, Dead: shareDead, Lying: shareLying, Flooding: shareFlooding,
+		DiscardBodies: true, Remember: 100,
 	})
 	if err != nil {
 		made.Close()
