@@ -125,16 +125,16 @@ func (c *copier) recognise(ctx context.Context) (err error) {
 	if err := c.leased(ctx); err != nil {
 		return err
 	}
-	if c.epochs, err = loadEpochs(ctx, c.DB); err != nil {
+	if c.epochs, err = loadEpochs(ctx, c.DB.Read()); err != nil {
 		return err
 	}
 	if len(c.epochs) == 0 {
 		c.epochs = epochs{{start: 0, base: firstBase, reason: epochFirst}}
 	}
-	if c.position, err = loadCursor(ctx, c.DB, stateCursorName); err != nil {
+	if c.position, err = loadCursor(ctx, c.DB.Read(), stateCursorName); err != nil {
 		return err
 	}
-	known, err := loadMarks(ctx, c.DB, c.epochs)
+	known, err := loadMarks(ctx, c.DB.Read(), c.epochs)
 	if err != nil {
 		return err
 	}

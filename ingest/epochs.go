@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sort"
 	"time"
-
-	"tributary/ingest/state"
 )
 
 // firstBase makes the first seq of a new log 1, so that 0 can mean "from the start".
@@ -89,7 +87,28 @@ func (e epochs) adopted(r *Record) (epochs, bool) {
 	if r.Reason == epochMoved {
 		reason = epochMoved
 	}
-	return e.raised(r.Offset, seq, reason), true
+	raised := e.raised(r.Offset, seq, reason)
+	for _, x := range e {
+		if x.start > r.Offset && x.base > raised[len(raised)-1].base {
+			raised = append(raised, x) // whoever raised it there knew of more
+		}
+	}
+	return raised, true
+}
+
+// agrees reports whether both give offset the same seq wherever other's epochs start.
+func (e epochs) agrees(other epochs) bool {
+	for _, x := range other {
+		if e.at(x.start).base != x.base {
+			return false
+		}
+	}
+	return true
+}
+
+// before are the epochs that start at offsets below offset.
+func (e epochs) before(offset int64) epochs {
+	return e[:sort.Search(len(e), func(i int) bool { return e[i].start >= offset })]
 }
 
 // at is the epoch of an offset.
@@ -110,8 +129,8 @@ func (e epochs) first(start int64) int64 {
 	return start
 }
 
-func loadEpochs(ctx context.Context, db *state.DB) (epochs, error) {
-	rows, err := db.Read().QueryContext(ctx, `SELECT start_offset, base, reason FROM epochs ORDER BY start_offset`)
+func loadEpochs(ctx context.Context, db querier) (epochs, error) {
+	rows, err := db.QueryContext(ctx, `SELECT start_offset, base, reason FROM epochs ORDER BY start_offset`)
 	if err != nil {
 		return nil, fmt.Errorf("ingest: load epochs: %w", err)
 	}
@@ -135,6 +154,22 @@ func (e epochs) saveAll(ctx context.Context, tx *sql.Tx, now time.Time) error {
 	for i := range e {
 		if err := e[:i+1].save(ctx, tx, now); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// remember stores the epochs that start between two offsets, both included, beside the others.
+func (e epochs) remember(ctx context.Context, tx *sql.Tx, from, to int64, now time.Time) error {
+	for _, x := range e {
+		if x.start < from || x.start > to {
+			continue
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO epochs (start_offset, base, reason, created_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (start_offset) DO UPDATE SET base = excluded.base, reason = excluded.reason`,
+			x.start, int64(x.base), x.reason, now.UnixMilli())
+		if err != nil {
+			return fmt.Errorf("ingest: save epochs: %w", err)
 		}
 	}
 	return nil

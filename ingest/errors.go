@@ -13,5 +13,6 @@ var (
 	ErrOtherLog       = errors.New("it is not the log that the state database knows")
 	ErrTargetTaken    = errors.New("the target holds something else")
 	ErrTargetOffsets  = errors.New("the target's offsets are ahead of the seqs of the log")
+	ErrSuperseded     = errors.New("another node has read the log in another way: this one must start again")
 	ErrClosed         = errors.New("log closed")
 )

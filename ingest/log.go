@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tributary/ingest/lease"
 	"tributary/ingest/state"
 )
 
@@ -19,6 +21,11 @@ type Config struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 	WindowSize int                   // objects in the repeat window; 0: 200,000. Only tests change it
+
+	// Leases decide which node folds the log into the state database. nil: this one is alone.
+	Leases *lease.Keeper
+	// Follow leaves the fold to other nodes.
+	Follow bool
 }
 
 // Log is the one log of the process: what appends to it, the Tail that reads
@@ -27,6 +34,7 @@ type Log struct {
 	tail     *Tail
 	appender *appender
 	state    *stateCursor
+	leases   *lease.Keeper
 	db       *state.DB
 	logger   *slog.Logger
 	metrics  *metrics
@@ -35,22 +43,31 @@ type Log struct {
 // Open connects to the log, compares it with what the state database knows of
 // it, and raises the base if any seq could otherwise be shown twice. Nothing
 // runs until Run.
+//
+// Of several nodes the first one does so, while the others wait (lease.Keeper.Join);
+// who comes later reads on from what the state database says.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	logger := cfg.Logger.With("component", "ingest")
 	topic, err := openTopic(ctx, cfg.Kafka, logger)
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{db: cfg.DB, logger: logger, metrics: newMetrics(cfg.Registerer), appender: newAppender(topic)}
-	position, err := loadCursor(ctx, cfg.DB, stateCursorName)
+	l := &Log{db: cfg.DB, leases: cfg.Leases, logger: logger, metrics: newMetrics(cfg.Registerer), appender: newAppender(topic)}
+	first, err := cfg.Leases.Join(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l.tail = &Tail{topic: topic, db: cfg.DB, log: logger, metrics: l.metrics}
-	if err := l.tail.open(ctx, position, cfg.WindowSize); err != nil {
+	l.tail = &Tail{topic: topic, db: cfg.DB, log: logger, metrics: l.metrics, failed: make(chan error, 1)}
+	position, err := l.tail.open(ctx, first, cfg.WindowSize)
+	if err != nil {
 		return nil, err
 	}
-	l.state = newStateCursor(l.tail, cfg.DB, logger, l.metrics, position)
+	if first != nil {
+		if err := first.Done(ctx); err != nil {
+			return nil, err
+		}
+	}
+	l.state = newStateCursor(l.tail, cfg, logger, l.metrics, position)
 	return l, nil
 }
 
@@ -68,28 +85,55 @@ func (l *Log) StatePosition() uint64 { return l.state.position.Load() }
 func (l *Log) Append(ctx context.Context, r *Record) error { return l.appender.append(ctx, r) }
 
 // Run keeps the log going until ctx ends, and returns when all of it has
-// stopped: first what appends, then what reads, then the state cursor.
+// stopped: first what appends, then what reads, then the state cursor. It ends by
+// itself with ErrSuperseded.
 func (l *Log) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var appending, reading sync.WaitGroup
 	readCtx, stopReading := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopReading()
 	appending.Go(func() { l.appender.run(ctx) })
 	reading.Go(func() { l.tail.run(readCtx) })
 	reading.Go(func() { l.state.run(readCtx) })
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-l.tail.failed:
+		stop()
+	}
 	appending.Wait()
 	stopReading()
 	reading.Wait()
+	if failed != nil {
+		return failed
+	}
 	return l.settle(ctx)
 }
 
 // settle lowers the ceiling to what was really shown, so that a clean restart
 // goes on with the next seq. Nothing is shown after it. Without it (a kill) the
 // next start raises the base instead.
+//
+// Of several nodes the last one does it, if it has read all that the others could
+// have shown.
 func (l *Log) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
+	if l.leases.Shared() {
+		if _, end, err := l.tail.topic.bounds(ctx); err != nil || end != l.tail.next {
+			return nil // the next start skips some seqs
+		}
+	}
 	e := *l.tail.epochs.Load()
-	if err := l.db.Write(ctx, saveCeiling(ctx, e.seqOf(l.tail.next))); err != nil {
+	err := l.db.Write(ctx, func(tx *sql.Tx) error {
+		last, err := l.leases.Last(ctx, tx)
+		if err != nil || !last {
+			return err
+		}
+		return saveCeiling(ctx, e.seqOf(l.tail.next))(tx)
+	})
+	if err != nil {
 		return fmt.Errorf("ingest: settle ceiling: %w", err)
 	}
 	return nil

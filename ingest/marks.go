@@ -6,8 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sort"
-
-	"tributary/ingest/state"
 )
 
 // A mark remembers which record stood at an offset.
@@ -80,8 +78,8 @@ func (m marks) divergence(start, end int64, probe func(offset int64) (uint64, er
 }
 
 // loadMarks returns the stored marks that the epochs still vouch for.
-func loadMarks(ctx context.Context, db *state.DB, e epochs) (marks, error) {
-	rows, err := db.Read().QueryContext(ctx, `SELECT first_seq, first_offset, fingerprints FROM marks ORDER BY first_seq`)
+func loadMarks(ctx context.Context, db querier, e epochs) (marks, error) {
+	rows, err := db.QueryContext(ctx, `SELECT first_seq, first_offset, fingerprints FROM marks ORDER BY first_seq`)
 	if err != nil {
 		return nil, fmt.Errorf("ingest: load marks: %w", err)
 	}

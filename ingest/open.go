@@ -3,7 +3,11 @@ package ingest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"time"
+
+	"tributary/ingest/lease"
 )
 
 // open brings the Tail to where the state database stands: the next record that
@@ -20,46 +24,104 @@ import (
 //     cleanly, and a torn tail may have held records that were shown. The next
 //     record gets a seq from the ceiling on (epochStopped). Nothing is lost, so
 //     no reader is told.
-func (t *Tail) open(ctx context.Context, position uint64, size int) error {
+//
+// Only the first of several nodes may do that (first is not nil): no other node reads
+// the log or appends to it, so that an epoch that begins at the log's end begins there
+// for all. A later node changes nothing. Its ceiling is above the log's end because the
+// others live, and what the log may have lost is theirs to see.
+//
+// All is read in one snapshot of the state database, as another node may be folding:
+// the window belongs to the position.
+func (t *Tail) open(ctx context.Context, first *lease.Opening, size int) (position uint64, err error) {
 	if size == 0 {
 		size = windowSize
 	}
-	start, end, err := t.topic.bounds(ctx)
+	start, _, err := t.topic.bounds(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	e, err := loadEpochs(ctx, t.db)
+	t.logStart.Store(start)
+	t.blocks = newBlocks(t.loadBlock)
+	if position, err = t.load(ctx, size); err != nil {
+		return 0, err
+	}
+	start, end, err := t.topic.bounds(ctx) // after the snapshot, so that the end is not below the position
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if t.ceiling, err = loadCeiling(ctx, t.db); err != nil {
-		return err
+	t.logStart.Store(start)
+	t.logEnd.Store(end)
+	if first == nil {
+		err = t.recognise(ctx, start, end)
+	} else {
+		t.guard.Store(&first.Term)
+		err = t.reconcile(ctx, start, end)
+		if !first.Alone() {
+			t.guard.Store(nil) // the state cursor's turn
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	t.passed.Store(t.next)
+	t.ring = newRing(t.epochs.Load().seqOf(t.next), position)
+	return position, nil
+}
+
+// load takes what the state database knows.
+func (t *Tail) load(ctx context.Context, size int) (position uint64, err error) {
+	snapshot, err := t.db.Read().BeginTx(ctx, nil)
+	if err != nil {
+		return 0, fmt.Errorf("ingest: open: %w", err)
+	}
+	defer func() { err = errors.Join(err, ignoreDone(snapshot.Rollback())) }()
+	if position, err = loadCursor(ctx, snapshot, stateCursorName); err != nil {
+		return 0, err
+	}
+	e, err := loadEpochs(ctx, snapshot)
+	if err != nil {
+		return 0, err
+	}
+	if t.ceiling, err = loadCeiling(ctx, snapshot); err != nil {
+		return 0, err
+	}
+	if t.marks, err = loadMarks(ctx, snapshot, e); err != nil {
+		return 0, err
 	}
 	if len(e) == 0 {
 		e = epochs{{start: 0, base: firstBase, reason: epochFirst}}
-		if err := t.db.Write(ctx, e.install(ctx, t.ceiling)); err != nil {
-			return err
-		}
-	}
-	if t.marks, err = loadMarks(ctx, t.db, e); err != nil {
-		return err
 	}
 	t.epochs.Store(&e)
-	t.blocks = newBlocks(t.loadBlock)
-	t.logStart.Store(start)
-	t.logEnd.Store(end)
 	t.next = e.offsetOf(position + 1)
-	if err := t.reconcile(ctx, start, end); err != nil {
-		return err
+	return position, t.loadMemory(ctx, snapshot, size)
+}
+
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
 	}
-	if err := t.loadMemory(ctx, size); err != nil {
+	return err
+}
+
+// recognise makes sure that the log is the one that the state database knows.
+func (t *Tail) recognise(ctx context.Context, start, end int64) error {
+	_, same, err := t.marks.divergence(start, end, func(offset int64) (uint64, error) { return t.topic.probe(ctx, offset) })
+	switch {
+	case err != nil:
 		return err
+	case !same || t.next > end:
+		return fmt.Errorf("ingest: %w, and another node has yet to see it", ErrOtherLog)
 	}
-	t.ring = newRing(t.epochs.Load().seqOf(t.next), position)
+	t.next = max(t.next, start)
 	return nil
 }
 
 func (t *Tail) reconcile(ctx context.Context, start, end int64) error {
+	if e := *t.epochs.Load(); len(e) == 1 && len(t.marks) == 0 { // a new database
+		if err := t.store(ctx, e); err != nil {
+			return err
+		}
+	}
 	from, same, err := t.marks.divergence(start, end, func(offset int64) (uint64, error) { return t.topic.probe(ctx, offset) })
 	if err != nil {
 		return err
@@ -87,7 +149,17 @@ func (t *Tail) reconcile(ctx context.Context, start, end int64) error {
 func (t *Tail) skipSeqs(ctx context.Context, end int64) error {
 	raised := t.epochs.Load().raised(end, t.ceiling, epochStopped)
 	first, ceiling := t.ceiling, t.ceiling+ceilingStep
-	if err := t.db.Write(ctx, raised.install(ctx, ceiling)); err != nil {
+	err := t.db.Write(ctx, func(tx *sql.Tx) error {
+		if err := t.guard.Load().Check(ctx, tx); err != nil {
+			return err
+		}
+		if err := raised.save(ctx, tx, time.Now()); err != nil {
+			return err
+		}
+		_, err := raiseCeiling(ctx, tx, ceiling)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	t.log.Info("the last run did not stop cleanly: seqs are skipped", "first_seq", first)
@@ -98,25 +170,25 @@ func (t *Tail) skipSeqs(ctx context.Context, end int64) error {
 
 // loadMemory fills the window, the withdrawals and the corrections from the
 // state database, as they were after the record at the state cursor.
-func (t *Tail) loadMemory(ctx context.Context, size int) error {
+func (t *Tail) loadMemory(ctx context.Context, db querier, size int) error {
 	t.window = newWindow(size)
 	t.withdrawn = newWithdrawnSet()
 	t.corrections = make(map[uint64]verdict)
-	for _, load := range []func(context.Context, int) error{t.loadWindow, t.loadWithdrawn, t.loadCorrections} {
-		if err := load(ctx, size); err != nil {
+	for _, load := range []func(context.Context, querier, int) error{t.loadWindow, t.loadWithdrawn, t.loadCorrections} {
+		if err := load(ctx, db, size); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *Tail) loadWindow(ctx context.Context, size int) error {
+func (t *Tail) loadWindow(ctx context.Context, db querier, size int) error {
 	type row struct {
 		key   Hash
 		state objectState
 	}
 	var newestFirst []row
-	err := t.each(ctx, "window", `SELECT hash, id, seq, owner, tier, granted, version, content, tombstone
+	err := each(ctx, db, "window", `SELECT hash, id, seq, owner, tier, granted, version, content, tombstone
 		FROM objects ORDER BY seq DESC LIMIT $1`, func(rows *sql.Rows) error {
 		key, s, err := scanObject(rows)
 		newestFirst = append(newestFirst, row{key, s})
@@ -128,8 +200,8 @@ func (t *Tail) loadWindow(ctx context.Context, size int) error {
 	return err
 }
 
-func (t *Tail) loadWithdrawn(ctx context.Context, _ int) error {
-	return t.each(ctx, "withdrawn", `SELECT scope, hash, tier, seq, version FROM withdrawn WHERE seq >= $1`, func(rows *sql.Rows) error {
+func (t *Tail) loadWithdrawn(ctx context.Context, db querier, _ int) error {
+	return each(ctx, db, "withdrawn", `SELECT scope, hash, tier, seq, version FROM withdrawn WHERE seq >= $1`, func(rows *sql.Rows) error {
 		var k withdrawalKey
 		var hash []byte
 		var w withdrawal
@@ -141,8 +213,8 @@ func (t *Tail) loadWithdrawn(ctx context.Context, _ int) error {
 	}, int64(t.Start()))
 }
 
-func (t *Tail) loadCorrections(ctx context.Context, _ int) error {
-	return t.each(ctx, "corrections", `SELECT seq, dropped, kind, id, tier, granted, prev_tier, prev_granted
+func (t *Tail) loadCorrections(ctx context.Context, db querier, _ int) error {
+	return each(ctx, db, "corrections", `SELECT seq, dropped, kind, id, tier, granted, prev_tier, prev_granted
 		FROM corrections WHERE seq >= $1`, func(rows *sql.Rows) error {
 		var v verdict
 		var seq, dropped, id int64
@@ -153,8 +225,8 @@ func (t *Tail) loadCorrections(ctx context.Context, _ int) error {
 	}, int64(t.Start()))
 }
 
-func (t *Tail) each(ctx context.Context, what, query string, scan func(*sql.Rows) error, args ...any) error {
-	rows, err := t.db.Read().QueryContext(ctx, query, args...)
+func each(ctx context.Context, db querier, what, query string, scan func(*sql.Rows) error, args ...any) error {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return fmt.Errorf("ingest: load %s: %w", what, err)
 	}

@@ -6,16 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"tributary/ingest/state"
 )
 
 // stateCursorName is the row in cursors of the fold over the log.
 const stateCursorName = "state"
 
-func loadCeiling(ctx context.Context, db *state.DB) (uint64, error) {
+// querier is the state database, or one snapshot of it.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func loadCeiling(ctx context.Context, db querier) (uint64, error) {
 	var v int64
-	err := db.Read().QueryRowContext(ctx, `SELECT value FROM settings WHERE name = 'ceiling'`).Scan(&v)
+	err := db.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = 'ceiling'`).Scan(&v)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, fmt.Errorf("ingest: load ceiling: %w", err)
 	}
@@ -33,9 +37,9 @@ func saveCeiling(ctx context.Context, ceiling uint64) func(*sql.Tx) error {
 	}
 }
 
-func loadCursor(ctx context.Context, db *state.DB, name string) (uint64, error) {
+func loadCursor(ctx context.Context, db querier, name string) (uint64, error) {
 	var v int64
-	err := db.Read().QueryRowContext(ctx, `SELECT seq FROM cursors WHERE name = $1`, name).Scan(&v)
+	err := db.QueryRowContext(ctx, `SELECT seq FROM cursors WHERE name = $1`, name).Scan(&v)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, fmt.Errorf("ingest: load cursor %s: %w", name, err)
 	}
@@ -52,12 +56,15 @@ func saveCursor(ctx context.Context, tx *sql.Tx, name string, seq uint64, now ti
 	return nil
 }
 
-// install writes a raised base and its ceiling in one transaction.
-func (e epochs) install(ctx context.Context, ceiling uint64) func(*sql.Tx) error {
-	return func(tx *sql.Tx) error {
-		if err := e.save(ctx, tx, time.Now()); err != nil {
-			return err
-		}
-		return saveCeiling(ctx, ceiling)(tx)
+// raiseCeiling makes the ceiling at least this, and returns what it is: every node
+// raises it for what it shows.
+func raiseCeiling(ctx context.Context, tx *sql.Tx, ceiling uint64) (uint64, error) {
+	var now int64
+	err := tx.QueryRowContext(ctx, `INSERT INTO settings (name, value) VALUES ('ceiling', $1)
+		ON CONFLICT (name) DO UPDATE SET value = CASE WHEN settings.value < excluded.value THEN excluded.value ELSE settings.value END
+		RETURNING value`, int64(ceiling)).Scan(&now)
+	if err != nil {
+		return 0, fmt.Errorf("ingest: raise ceiling: %w", err)
 	}
+	return uint64(now), nil
 }

@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"tributary/ingest/lease"
 	"tributary/ingest/state"
 )
 
@@ -35,6 +38,14 @@ type Tail struct {
 
 	correctionsMu sync.RWMutex
 	corrections   map[uint64]verdict // by seq; guarded by correctionsMu
+
+	failed  chan error // why the log must end; capacity 1
+	pending pendingStates
+	passed  atomic.Int64 // next, as others see it
+
+	// guard is the right to raise the base: the lease of who opens the log, then that of
+	// the state cursor. nil: another node's.
+	guard atomic.Pointer[lease.Term]
 
 	// Owned by run.
 	next    int64  // offset to read next
@@ -69,7 +80,7 @@ func (t *Tail) Offset(seq uint64) int64 {
 }
 
 // run reads the log until ctx ends. Whatever fails is tried again: the broker
-// may be restarting, the state database busy.
+// may be restarting, the state database busy. After ErrSuperseded nothing can.
 func (t *Tail) run(ctx context.Context) {
 	defer t.ring.close()
 	doubt := false // the connection broke: the log may be another one when it is back
@@ -77,6 +88,9 @@ func (t *Tail) run(ctx context.Context) {
 		err := t.step(ctx, doubt)
 		switch {
 		case ctx.Err() != nil:
+			return
+		case errors.Is(err, ErrSuperseded):
+			t.fail(err)
 			return
 		case err == nil:
 			doubt, pause = false, 20*time.Millisecond
@@ -90,6 +104,14 @@ func (t *Tail) run(ctx context.Context) {
 	}
 }
 
+// fail ends the log with an error.
+func (t *Tail) fail(err error) {
+	select {
+	case t.failed <- err:
+	default: // it is ending already
+	}
+}
+
 // step brings one page of the log to the readers.
 func (t *Tail) step(ctx context.Context, doubt bool) error {
 	if doubt {
@@ -99,6 +121,10 @@ func (t *Tail) step(ctx context.Context, doubt bool) error {
 	}
 	if err := t.settleOwed(ctx); err != nil {
 		return err
+	}
+	if t.pending.full() {
+		sleep(ctx, coldPause) // until the state cursor, here or elsewhere, has caught up
+		return nil
 	}
 	p, err := t.topic.fetch(ctx, t.next, fetchMaxBytes, fetchMaxWait)
 	if errors.Is(err, kafka.OffsetOutOfRange) {
@@ -142,17 +168,36 @@ func (t *Tail) verify(ctx context.Context) error {
 	return nil
 }
 
-// regress goes on at offset from, whose records get seqs that were never shown.
+// regress goes on at offset from, whose records get seqs that were never shown. Of
+// several nodes only the one with the guard may say where: see regressElsewhere.
 //
 // Crash before the transaction: the next start finds the same divergence.
 // Crash after it: the next start finds the new epoch, and the end of the log
 // below the ceiling, and raises the base once more; seqs are skipped, none is
 // shown twice.
 func (t *Tail) regress(ctx context.Context, from int64, reason string) error {
-	first := t.ceiling + 1 // one seq is left out, so that a reader at the old tip is told from one that is past the gap
-	raised := t.epochs.Load().raised(from, first, reason)
-	ceiling := first + ceilingStep
-	err := t.db.Write(ctx, raised.install(ctx, ceiling))
+	guard := t.guard.Load()
+	if guard == nil {
+		return t.regressElsewhere(ctx, from)
+	}
+	var first, ceiling uint64
+	var raised epochs
+	err := t.db.Write(ctx, func(tx *sql.Tx) error {
+		if err := guard.Check(ctx, tx); err != nil {
+			return err
+		}
+		shown, err := raiseCeiling(ctx, tx, t.ceiling) // by any node
+		if err != nil {
+			return err
+		}
+		first = shown + 1 // one seq is left out, so that a reader at the old tip is told from one that is past the gap
+		raised = t.epochs.Load().raised(from, first, reason)
+		if err := raised.save(ctx, tx, time.Now()); err != nil {
+			return err
+		}
+		ceiling, err = raiseCeiling(ctx, tx, first+ceilingStep)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -163,6 +208,35 @@ func (t *Tail) regress(ctx context.Context, from int64, reason string) error {
 	t.marks = t.marks.before(from)
 	t.next, t.ceiling = from, ceiling
 	return t.announce(ctx, first, reason)
+}
+
+// regressElsewhere is regress on a node that may not say where the log differs: the
+// one that may could have read less of what is gone, and be right to go on. What is
+// appended from now on gets seqs that were never shown, by an epoch record that
+// every node reads at the same place; and this node, which has shown what the others
+// never saw, starts again from the state database. Its readers come back, here or
+// elsewhere. Whoever resumes after a record that is gone misses what was appended in
+// its place before the epoch record: that needs a Kafka that loses what it has shown
+// while the node with the state cursor had not read it yet.
+func (t *Tail) regressElsewhere(ctx context.Context, from int64) error {
+	_, end, err := t.topic.bounds(ctx)
+	if err != nil {
+		return err
+	}
+	shown, err := loadCeiling(ctx, t.db.Read())
+	if err != nil {
+		return err
+	}
+	first := max(shown, t.ceiling) + 1
+	value, err := Encode(&Record{Kind: KindEpoch, Base: first - uint64(end), Version: int64(first), Reason: epochStopped})
+	if err != nil {
+		return err
+	}
+	if _, err := t.topic.produce(ctx, [][]byte{value}, time.Now()); err != nil {
+		return err
+	}
+	t.metrics.event(EventRegressed)
+	return fmt.Errorf("ingest: records from offset %d on are gone: %w", from, ErrSuperseded)
 }
 
 // announce appends the epoch record, so that the base can be had from the log
@@ -221,29 +295,67 @@ func (t *Tail) take(ctx context.Context, records []fetched) error {
 		t.next = f.offset + 1
 	}
 	t.marks = t.marks.add(entries)
+	t.pending.add(entries)
+	t.passed.Store(t.next)
 	t.ring.publish(entries)
 	return nil
 }
 
 // adopt takes the base of an epoch record that the state database does not know:
 // it is a new one over an old log, or another node raised the base. The epoch
-// begins with the record itself. In all other cases the record says what is known.
+// begins with the record itself, and so at the same place for every node. In all
+// other cases the record says what is known.
+//
+// A node without the guard keeps what it adopts in memory: the state cursor stores
+// it with the record. A crash before that forgets it, and the record is read again.
 func (t *Tail) adopt(ctx context.Context, e epochs, r *Record) (epochs, error) {
 	raised, ok := e.adopted(r)
 	if !ok {
 		return e, nil
 	}
 	seq := raised.seqOf(r.Offset)
-	if err := t.db.Write(ctx, raised.install(ctx, max(t.ceiling, seq+1))); err != nil {
+	err := t.store(ctx, raised)
+	if errors.Is(err, lease.ErrLost) {
+		err = t.agree(ctx, e, r.Offset)
+	}
+	if err != nil {
 		return e, err
 	}
-	t.ceiling = max(t.ceiling, seq+1)
 	t.epochs.Store(&raised)
 	r.Seq = seq
 	return raised, nil
 }
 
-// reserve raises the ceiling above seq before anything of it is shown.
+// store writes all epochs, if this node has the guard.
+func (t *Tail) store(ctx context.Context, e epochs) error {
+	guard := t.guard.Load()
+	if guard == nil {
+		return lease.ErrLost
+	}
+	return t.db.Write(ctx, func(tx *sql.Tx) error {
+		if err := guard.Check(ctx, tx); err != nil {
+			return err
+		}
+		return e.saveAll(ctx, tx, time.Now())
+	})
+}
+
+// agree fails with ErrSuperseded if the state database says of offsets below offset, which
+// this node has read, that their seqs are others: the node with the guard found that
+// the log had lost records there, before this one saw any difference.
+func (t *Tail) agree(ctx context.Context, e epochs, offset int64) error {
+	stored, err := loadEpochs(ctx, t.db.Read())
+	if err != nil {
+		return err
+	}
+	if !e.agrees(stored.before(offset)) {
+		return fmt.Errorf("ingest: below offset %d: %w", offset, ErrSuperseded)
+	}
+	return nil
+}
+
+// reserve raises the ceiling above seq before anything of it is shown. Every node does
+// it for what it shows; one that has done so saves the others the write.
 //
 // Crash after the write: the next start finds the end of the log below the
 // ceiling and gives the next record a seq from the ceiling on.
@@ -251,8 +363,12 @@ func (t *Tail) reserve(ctx context.Context, seq uint64) error {
 	if seq < t.ceiling {
 		return nil
 	}
-	ceiling := seq + 1 + ceilingStep
-	if err := t.db.Write(ctx, saveCeiling(ctx, ceiling)); err != nil {
+	var ceiling uint64
+	err := t.db.Write(ctx, func(tx *sql.Tx) (err error) {
+		ceiling, err = raiseCeiling(ctx, tx, seq+1+ceilingStep)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	t.ceiling = ceiling
@@ -322,7 +438,8 @@ func (t *Tail) correct(e *Entry, v verdict) {
 	t.corrections[e.Record.Seq] = v
 }
 
-// recall applies what the window said of a record when it was read hot.
+// recall applies what the window said of a record when it was read hot, and what it
+// knew after it if the state database does not have that yet.
 func (t *Tail) recall(e *Entry) {
 	if e.dropped {
 		return
@@ -330,11 +447,14 @@ func (t *Tail) recall(e *Entry) {
 	t.correctionsMu.RLock()
 	v, ok := t.corrections[e.Record.Seq]
 	t.correctionsMu.RUnlock()
-	if !ok {
+	if ok {
+		e.corrected = &v
+	} else {
 		v = face(e.Record)
 	}
 	e.dropped = v.dropped
 	v.applyTo(e.Record)
+	e.state, _ = t.pending.get(e.Record.Seq)
 }
 
 // known returns what the window holds of an object.

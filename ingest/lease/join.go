@@ -87,6 +87,9 @@ func (k *Keeper) tryJoin(ctx context.Context) (opening *Opening, done bool, err 
 	return opening, done, nil
 }
 
+// Alone says that there is nobody to share with: the right has no end.
+func (o *Opening) Alone() bool { return o.keeper == nil }
+
 // Done says that log and state database agree, and lets the other nodes in.
 func (o *Opening) Done(ctx context.Context) error {
 	k := o.keeper
