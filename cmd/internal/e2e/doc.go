@@ -31,8 +31,8 @@
 //     keep their keys back or lie, and what that changes for the others: nothing.
 //   - TestRegression (I2): a log shortened, emptied, regrown with other records, after a
 //     clean end and after kill -9, and one whose records expired.
-//   - TestShutdown, TestSecondInstance: SIGTERM under load, once and twice; two
-//     programs on one folder.
+//   - TestShutdown, TestToldBeforeTheRest, TestSecondInstance: SIGTERM under load, once
+//     and twice, and with a request under way; two programs on one folder.
 //   - TestHeldLog: the log while the index is away, back, and off.
 //   - TestRejoin: servers that leave and come back right after each restart.
 //   - TestPeersWithoutRelay: the two worlds against each other, so that a

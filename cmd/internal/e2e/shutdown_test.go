@@ -3,11 +3,14 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -260,6 +263,49 @@ func (s *oneSession) resume() (uint64, error) {
 		return 0, fmt.Errorf("the close frame says %q, which names no seq to resume from", closed.Text)
 	}
 	return strconv.ParseUint(match[1], 10, 64)
+}
+
+// A reader is told at once, and does not wait for a request that is still under way,
+// which is answered.
+func TestToldBeforeTheRest(t *testing.T) {
+	program := newProgram(t, "")
+	program.startReady()
+	reader := session(t, program.firehose(), 0)
+	post, err := net.Dial("tcp", program.listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = post.Close() }()
+	// The inbox reads the body of what looks signed; it says so, as it was asked to (100).
+	_, err = fmt.Fprintf(post, "POST /inbox HTTP/1.1\r\nHost: %s\r\nDate: %s\r\nDigest: SHA-256=%s\r\n"+
+		"Content-Type: application/activity+json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n"+
+		"Signature: keyId=\"http://127.0.0.1:1/nobody#key\",headers=\"(request-target) host date digest\",signature=\"AAAA\"\r\n\r\n",
+		program.listen, time.Now().UTC().Format(http.TimeFormat), strings.Repeat("A", 43)+"=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(post)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") {
+		t.Fatalf("before the body: %q, %v", line, err)
+	}
+	_, _ = answers.ReadString('\n')
+	if err := program.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-reader.ended
+	if _, err := reader.resume(); err != nil {
+		t.Error(err)
+	}
+	if _, err := io.WriteString(post, "{}"); err != nil {
+		t.Error(err)
+	}
+	if line, err := answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 401") {
+		t.Errorf("after the body: %q, %v", line, err)
+	}
+	<-program.exited
+	if code := program.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("ended with %s", program.cmd.ProcessState)
+	}
 }
 
 // A second instance on the same folder is refused and changes nothing.
