@@ -11,14 +11,15 @@ import (
 // Who may make what connects to other machines. Everybody else asks ingest/remote, which looks at the
 // address that it connects to: a second client would call whatever private address a stranger names.
 var mayConnect = map[string]string{
-	"ingest/remote":     "it is the one client",
-	"ingest/folder":     "connects to unix sockets",
-	"ingest/ingesttest": "cuts connections to a Kafka, for tests",
-	"relay/admin":       "the operator's command connects to the program's unix socket",
-	"relay/simulator":   "is other servers, for tests",
-	"cmd/load":          "is other servers and readers, for measurements",
-	"cmd/demo":          "reads the relay that it started",
-	"cmd/internal/e2e":  "is other servers and readers, for tests",
+	"ingest/remote":           "it is the one client",
+	"ingest/folder":           "connects to unix sockets",
+	"index/engine/enginetest": "asks a server that it started, for tests",
+	"ingest/ingesttest":       "cuts connections to a Kafka, for tests",
+	"relay/admin":             "the operator's command connects to the program's unix socket",
+	"relay/simulator":         "is other servers, for tests",
+	"cmd/load":                "is other servers and readers, for measurements",
+	"cmd/demo":                "reads the relay that it started",
+	"cmd/internal/e2e":        "is other servers and readers, for tests",
 }
 
 // What connects, by package: types whose values do, functions and variables.
