@@ -66,9 +66,15 @@ type account struct {
 
 func (a *account) keyID() string { return a.uri + a.site.software.key }
 
-// move gives the account its URI and a key of the pool, or changes the one that has its
-// name, which keeps both.
-func (s *site) move(a Account) *account {
+// move lets somebody move in, or changes who has the name, for everybody to see.
+func (s *site) move(a Account) { s.publish(s.rewrite(a)) }
+
+// publish makes an account's document what the server serves.
+func (s *site) publish(a *account) { s.paths[a.path] = a }
+
+// rewrite gives the account its URI and a key of the pool, or changes the one that has its
+// name, which keeps both. What it writes from now on says so; its document does not yet.
+func (s *site) rewrite(a Account) *account {
 	if a.Type == "" {
 		a.Type = "Person"
 	}
@@ -90,7 +96,7 @@ func (s *site) move(a Account) *account {
 			made.signer = signature.NewSigner(made.keyID(), made.key, signers)
 		}
 	}
-	s.accounts[a.Name], s.paths[made.path] = made, made
+	s.accounts[a.Name] = made
 	return made
 }
 
@@ -102,7 +108,8 @@ func (s *site) change(name string, alter func(*account)) error {
 	}
 	changed := *a
 	alter(&changed)
-	s.accounts[name], s.paths[changed.path] = &changed, &changed
+	s.accounts[name] = &changed
+	s.publish(&changed)
 	return nil
 }
 

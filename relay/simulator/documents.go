@@ -80,7 +80,7 @@ func (s *Server) documentAt(path string) ([]byte, int) {
 	switch {
 	case p == nil:
 		return nil, http.StatusNotFound
-	case p.deleted || s.site.accounts[p.Author].gone:
+	case p.deleted || s.site.paths[p.author.path].gone:
 		p.deleted = true
 		return p.document(s.behaviour.Lie), http.StatusGone
 	}

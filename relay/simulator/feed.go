@@ -15,6 +15,7 @@ type FeedConfig struct {
 	Accounts int       // on each, at least 2; 20 when 0
 	Mix      []Part    // DefaultMix when empty
 	Start    time.Time // of its clock; 2026-01-01 when zero
+	Habits   Habits    // DefaultHabits when zero
 	Rate     float64   // activities a second of its clock; a million a day when 0
 }
 
@@ -52,7 +53,7 @@ func NewFeed(cfg FeedConfig) *Feed {
 	}
 	f := &Feed{now: cfg.Start, step: time.Duration(float64(time.Second) / cfg.Rate)}
 	rng := rand.New(rand.NewPCG(cfg.Seed, populationStream))
-	f.script = &script{rng: rand.New(rand.NewPCG(cfg.Seed, trafficStream)), with: func(i int, do func(*site)) { do(f.sites[i]) }}
+	f.script = &script{rng: rand.New(rand.NewPCG(cfg.Seed, trafficStream)), habits: Traffic{Habits: cfg.Habits}.habits(), with: func(i int, do func(*site)) { do(f.sites[i]) }}
 	for i := range cfg.Servers {
 		software := softwareOf(pick(rng, cfg.Mix))
 		s := newSite(fmt.Sprintf("http://%s%d.example", software.name, i), software, rand.New(rand.NewPCG(cfg.Seed, uint64(i))), f.Now, nil)

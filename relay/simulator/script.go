@@ -16,6 +16,8 @@ type Step struct {
 	Copies   int   // further requests with the same bytes, each signed anew
 	Replays  int   // the very same request again
 	Spoil    Spoil // what is wrong with the request
+
+	before func(*site) // what changes at the server when it is sent; may be nil
 }
 
 // Spoil is what is wrong with a request.
@@ -33,10 +35,30 @@ const (
 
 var spoils = []Spoil{Stale, BadDigest, Tampered, Unsigned, Stranger}
 
+// Habits are how often things happen, in proportion to each other.
+type Habits struct {
+	Post     int
+	Edit     int
+	Delete   int
+	Boost    int // a person's Announce
+	Bring    int // a server's Announce of what another wrote and did not send
+	Change   int // of what an account agrees to
+	Leave    int // an account ends
+	Like     int
+	Disorder int // an Update or a Delete before its Create
+	Repeat   int // the same once more, and its replay
+}
+
+// DefaultHabits are about those of people.
+func DefaultHabits() Habits {
+	return Habits{Post: 700, Edit: 80, Delete: 60, Boost: 40, Bring: 40, Change: 20, Leave: 3, Like: 20, Disorder: 18, Repeat: 19}
+}
+
 // script decides what happens next in a number of servers: a function of its seed and of
 // nothing else. It is not safe for concurrent use.
 type script struct {
 	rng    *rand.Rand
+	habits Habits
 	cast   []*cast
 	recent []mention // newest public posts of everybody, for replies and boosts
 	with   func(i int, do func(*site))
@@ -94,30 +116,7 @@ func (s *script) turn(i int, at *site) []Step {
 	if c.nature == Lying && s.rng.IntN(3) > 0 {
 		return s.lie(i, at)
 	}
-	var steps []Step
-	switch n := s.rng.IntN(1000); {
-	case n < 700:
-		steps = s.post(i, at)
-	case n < 780:
-		steps = s.revise(i, at)
-	case n < 840:
-		steps = s.withdraw(i, at)
-	case n < 880:
-		steps = s.boost(i, at)
-	case n < 920:
-		steps = s.bring(i, at)
-	case n < 940:
-		steps = s.reconsider(i, at)
-	case n < 943:
-		steps = s.depart(i, at)
-	case n < 963:
-		steps = s.like(i, at)
-	case n < 981:
-		steps = s.outOfOrder(i, at)
-	default:
-		steps = s.post(i, at)
-		s.repeat(steps)
-	}
+	steps := s.habit()(i, at)
 	if c.nature == Flooding {
 		for n := range steps {
 			steps[n].Copies += 3
@@ -127,11 +126,44 @@ func (s *script) turn(i int, at *site) []Step {
 	return steps
 }
 
-// repeat lets a step come more than once.
-func (s *script) repeat(steps []Step) {
+// habit is what the server does with its turn.
+func (s *script) habit() func(int, *site) []Step {
+	h := s.habits
+	does := []struct {
+		weight int
+		do     func(int, *site) []Step
+	}{
+		{h.Post, s.post},
+		{h.Edit, s.revise},
+		{h.Delete, s.withdraw},
+		{h.Boost, s.boost},
+		{h.Bring, s.bring},
+		{h.Change, s.reconsider},
+		{h.Leave, s.depart},
+		{h.Like, s.like},
+		{h.Disorder, s.outOfOrder},
+		{h.Repeat, s.repeat},
+	}
+	all := 0
+	for _, d := range does {
+		all += d.weight
+	}
+	n := s.rng.IntN(all)
+	for _, d := range does {
+		if n -= d.weight; n < 0 {
+			return d.do
+		}
+	}
+	return s.post
+}
+
+// repeat is a post that comes more than once.
+func (s *script) repeat(i int, at *site) []Step {
+	steps := s.post(i, at)
 	for n := range steps {
 		steps[n].Copies, steps[n].Replays = s.rng.IntN(3), 1+s.rng.IntN(2)
 	}
+	return steps
 }
 
 func (s *script) step(i int, a Activity, err error) []Step {
@@ -350,9 +382,18 @@ func (s *script) reconsider(i int, at *site) []Step {
 		}
 	}
 	changed.Display = at.mark(at.number())
-	at.move(changed)
+	made := at.rewrite(changed)
 	a, err := at.profile(name)
-	return s.step(i, a, err)
+	return s.told(i, a, err, func(at *site) { at.publish(made) })
+}
+
+// told is a step before which the server's documents change.
+func (s *script) told(i int, a Activity, err error, before func(*site)) []Step {
+	steps := s.step(i, a, err)
+	for n := range steps {
+		steps[n].before = before
+	}
+	return steps
 }
 
 // depart is the end of an account. Somebody else moves in.
@@ -369,10 +410,9 @@ func (s *script) depart(i int, at *site) []Step {
 	at.move(newcomer)
 	c.names[n] = newcomer.Name
 	a, err := at.leave(name)
-	if err == nil {
-		err = at.change(name, func(a *account) { a.gone = true })
-	}
-	return s.step(i, a, err)
+	left := *at.accounts[name]
+	left.gone = true
+	return s.told(i, a, err, func(at *site) { at.publish(&left) })
 }
 
 func (s *script) like(i int, at *site) []Step {

@@ -17,6 +17,7 @@ type Traffic struct {
 	Silent  []*Server  // who writes, and sends nothing: others bring it
 	Rate    float64    // activities a second, of all together; as fast as they are answered when 0
 	Count   int        // ends after so many; 0: when ctx ends
+	Habits  Habits     // DefaultHabits when zero
 	Retry   Retry      // of what was not taken; nothing is sent again when it is zero
 	Each    func(Sent) // told of every answer, by several goroutines at once, those of one server in order; may be nil
 }
@@ -47,7 +48,7 @@ func (w *World) Run(ctx context.Context, t Traffic) error {
 	}
 	all := slices.Concat(t.Servers, t.Silent)
 	s := &script{
-		rng: rand.New(rand.NewPCG(w.seed, trafficStream)), silentAt: len(t.Servers),
+		rng: rand.New(rand.NewPCG(w.seed, trafficStream+w.runs())), habits: t.habits(), silentAt: len(t.Servers),
 		with: func(i int, do func(*site)) { all[i].with(do) },
 	}
 	alive := false
@@ -85,6 +86,21 @@ func (w *World) Run(ctx context.Context, t Traffic) error {
 // trafficStream is the stream of the seed's generator that traffic is decided by.
 const trafficStream = populationStream + 1
 
+func (t Traffic) habits() Habits {
+	if t.Habits == (Habits{}) {
+		return DefaultHabits()
+	}
+	return t.Habits
+}
+
+// runs counts the runs of a world, so that each is another story.
+func (w *World) runs() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ran++
+	return w.ran
+}
+
 // stepsWaiting is how many turns of a server may wait for the ones before them.
 const stepsWaiting = 16
 
@@ -113,6 +129,9 @@ func (t Traffic) dispatch(ctx context.Context, s *script, queues []chan []Step) 
 
 // send makes the requests of a step.
 func (t Traffic) send(ctx context.Context, s *Server, step Step) {
+	if step.before != nil {
+		s.with(step.before)
+	}
 	for pause := t.Retry.First; ; pause = min(2*pause, t.Retry.Most) {
 		sent := t.request(ctx, s, step, false)
 		judged := sent.Err == nil && final(sent.Response.Status)

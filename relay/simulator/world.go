@@ -34,6 +34,7 @@ type World struct {
 
 	mu      sync.Mutex // guards what follows
 	servers []*Server
+	ran     uint64 // how often Run was called
 }
 
 // New makes an empty world.

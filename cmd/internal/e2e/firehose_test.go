@@ -20,6 +20,7 @@ type frame struct {
 	Seq      uint64          `json:"seq"`
 	Time     time.Time       `json:"time"`
 	Kind     string          `json:"kind"`
+	Scope    string          `json:"scope"` // of a delete or a withdraw
 	ID       string          `json:"id"`
 	URI      string          `json:"uri"`
 	Actor    string          `json:"actor"`
