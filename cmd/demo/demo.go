@@ -156,7 +156,7 @@ func (s *demo) watch(ctx context.Context, token string) {
 		_ = s.world.Run(ctx, simulator.Traffic{
 			Inbox: s.relay.base() + "/inbox", Rate: s.rate, Servers: s.world.all,
 			Retry: simulator.Retry{First: time.Second, Most: 10 * time.Second},
-			Each: func(sent simulator.Sent) { s.model.sentOut(sent.Activity.Object, sent.Began) },
+			Each:  func(sent simulator.Sent) { s.model.sentOut(sent.Activity.Object, sent.Began) },
 		})
 	})
 	all.Go(func() {

@@ -52,6 +52,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -62,7 +63,7 @@ func main() {
 	ctx, hurry, end := signals()
 	err := newCommand(hurry, end).ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(os.Stderr, "demo: "+strings.TrimPrefix(err.Error(), "demo: "))
 		os.Exit(1)
 	}
 }
@@ -111,6 +112,7 @@ Ctrl-C ends all of it and removes its folder; Ctrl-C again ends it at once.`,
 			return run(cmd.Context(), hurry, o, d, os.Stdout)
 		},
 	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w. See --help", err) })
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.IntVar(&o.servers, "servers", 50, "servers around the relay")

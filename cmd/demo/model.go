@@ -97,6 +97,9 @@ func (m *model) sample(now time.Time, s metrics) {
 		m.grown(s, deliveries, labels)
 		v.results = append(v.results, tally{name: r.name, n: m.counted[deliveries+labels], style: r.style})
 	}
+	if n := s.sum("tributary_child_restarts_total", ""); n > 0 { // somebody killed the broker, to see what happens
+		v.results = append(v.results, tally{name: "children restarted", n: n, style: warn})
+	}
 	v.lanes = lanes{
 		live:       int(s.sum("tributary_delivery_lanes", `state="live"`)),
 		catchingUp: int(s.sum("tributary_delivery_lanes", `state="catching_up"`)),

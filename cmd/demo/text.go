@@ -11,7 +11,7 @@ import (
 
 // Bounds of what is kept of a stranger's text: no line shows more.
 const (
-	htmlBytesMax = 16 << 10
+	textBytesMax = 16 << 10 // that are looked at
 	textRunesMax = 600
 	marksMax     = 2 // combining marks on one letter; more is somebody who draws over the lines above
 )
@@ -21,6 +21,9 @@ const (
 // sequence), what turns the direction of the text around it or joins signs in ways
 // that terminals measure differently is gone; what is not UTF-8 is U+FFFD.
 func printable(s string) string {
+	if len(s) > textBytesMax {
+		s = s[:textBytesMax]
+	}
 	var b strings.Builder
 	runes, marks := 0, 0
 	space := true // none at the beginning
@@ -65,8 +68,8 @@ func betweenLetters(before, after string) bool {
 
 // textOf is the text of a post's HTML, printable.
 func textOf(content string) string {
-	if len(content) > htmlBytesMax {
-		content = content[:htmlBytesMax]
+	if len(content) > textBytesMax {
+		content = content[:textBytesMax]
 	}
 	var b strings.Builder
 	for tokens := html.NewTokenizer(strings.NewReader(content)); ; {

@@ -140,6 +140,7 @@ func FuzzPrintable(f *testing.F) {
 }
 
 func FuzzFrame(f *testing.F) {
+	around := example()
 	f.Add([]byte(`{"seq":1,"kind":"create","uri":"u","tags":["a"],"post":{"content":"<p>x #a</p>","account":{"acct":"a@b"}}}`), 80, 24)
 	f.Add([]byte(`{"post":{"content":"\u001b[31m\u009b","spoiler_text":"\u202e","account":{"display_name":"漢"}}}`), 160, 50)
 	f.Fuzz(func(t *testing.T, data []byte, width, height int) {
@@ -148,9 +149,9 @@ func FuzzFrame(f *testing.F) {
 			return
 		}
 		width, height = 1+abs(width)%300, 1+abs(height)%100
-		v := example()
+		v := *around
 		v.posts = []post{got.shown()}
-		checkRows(t, render(v, width, height, moment), width, height)
+		checkRows(t, render(&v, width, height, moment), width, height)
 	})
 }
 
