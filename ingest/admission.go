@@ -23,6 +23,21 @@ type Arrival struct {
 	Signer   *ap.Actor    // owner of the key that signed the request
 	Giver    string       // host that gave it: the signer's
 	Grant    Grant        // what the giver may do; GrantNone is refused unless it withdraws something
+
+	// Prove looks for a signature inside Raw that proves an activity of somebody else
+	// than Signer; it returns nil when there is none that holds. It is nil, or called at
+	// most once, and only if the origin would be asked otherwise: it may fetch a key
+	// and costs milliseconds.
+	Prove func(context.Context) *Proof
+
+	verified Verification // of a proved activity
+}
+
+// Proof is what a signature inside a document proves.
+type Proof struct {
+	Author   *ap.Actor    // the activity's actor, owner of the key
+	Activity *ap.Activity // as far as it was signed; LDSigned says that receivers can verify it too
+	Verified Verification // VerifiedLD or VerifiedProof
 }
 
 // Outcome is what became of an arrival. All of them are answered 202.
@@ -120,8 +135,7 @@ func (a *Admission) admitCopy(ctx context.Context, in Arrival) (Outcome, error) 
 		return "", refuse(422, "no_object", "the activity has no object with an id")
 	}
 	if act.Actor != in.Signer.URI {
-		// A relayed copy: its own proof is an LD signature at best. The origin decides.
-		return a.fetchInstead(ctx, in, act.ObjectID)
+		return a.admitForwarded(ctx, in)
 	}
 	obj := act.Object
 	if obj != nil && obj.Actor != nil && obj.ID == act.Actor {
@@ -138,8 +152,38 @@ func (a *Admission) admitCopy(ctx context.Context, in Arrival) (Outcome, error) 
 	if act.Type == "Update" {
 		r.Kind = KindUpdate
 	}
-	r.Grant, r.Giver, r.Verified = in.Grant, in.Giver, VerifiedHTTP
+	r.Grant, r.Giver, r.Verified = in.Grant, in.Giver, in.verification()
 	return a.admitPost(ctx, r)
+}
+
+// verification says how Signer is known to have made the activity.
+func (in *Arrival) verification() Verification {
+	if in.verified != VerifiedNone {
+		return in.verified
+	}
+	return VerifiedHTTP
+}
+
+// admitForwarded handles what somebody passes on who did not make it: a relay, or
+// a server that forwards replies. A signature inside of it may prove it; otherwise
+// its origin decides.
+func (a *Admission) admitForwarded(ctx context.Context, in Arrival) (Outcome, error) {
+	uri := in.Activity.ObjectID
+	repeat, err := a.needsNoCopy(ctx, in, uri)
+	switch {
+	case err != nil:
+		return "", err
+	case repeat:
+		return OutcomeRepeat, nil
+	case in.Prove == nil:
+		return a.fetchInstead(ctx, in, uri)
+	}
+	proof := in.Prove(ctx)
+	if proof == nil || proof.Activity.Actor != proof.Author.URI {
+		return a.fetchInstead(ctx, in, uri)
+	}
+	in.Signer, in.Activity, in.verified, in.Prove = proof.Author, proof.Activity, proof.Verified, nil
+	return a.admit(ctx, in)
 }
 
 // postRecord fills in what the post and its author say.
@@ -279,7 +323,7 @@ func (a *Admission) admitDelete(ctx context.Context, in Arrival) (Outcome, error
 		if in.Grant == GrantNone {
 			return "", refuse(403, "forged_actor", "the activity's actor is not the owner of the key that signed the request")
 		}
-		return a.fetchInstead(ctx, in, act.ObjectID) // the origin will say that it is gone
+		return a.admitForwarded(ctx, in) // or the origin will say that it is gone
 	}
 	known, ok, err := a.known(ctx, HashOf(act.ObjectID))
 	if err != nil {
@@ -291,7 +335,7 @@ func (a *Admission) admitDelete(ctx context.Context, in Arrival) (Outcome, error
 	host, _ := ap.Host(act.ObjectID)
 	r := &Record{
 		Kind: KindDelete, Object: act.ObjectID, Actor: act.Actor, Domain: host, Version: a.now().UnixMilli(),
-		Tier: TierNone, Grant: in.Grant, Giver: in.Giver, Verified: VerifiedHTTP,
+		Tier: TierNone, Grant: in.Grant, Giver: in.Giver, Verified: in.verification(),
 		Activity: act.Type, LDSigned: act.LDSigned, Raw: in.Raw,
 	}
 	if ok {
@@ -364,14 +408,10 @@ func (a *Admission) admitAnnounce(ctx context.Context, in Arrival) (Outcome, err
 // fetchInstead leaves the decision to the object's origin. 202 means that the
 // row is committed.
 func (a *Admission) fetchInstead(ctx context.Context, in Arrival, uri string) (Outcome, error) {
-	if !in.Grant.Relayable() {
-		return "", refuse(403, "forged_actor", "the activity's actor is not the owner of the key that signed the request")
-	}
-	known, ok, err := a.known(ctx, HashOf(uri))
-	if err != nil {
+	switch repeat, err := a.needsNoCopy(ctx, in, uri); {
+	case err != nil:
 		return "", err
-	}
-	if ok && in.Activity.Type != "Delete" && in.Activity.Type != "Update" && (known.tombstone || known.grant.Relayable()) {
+	case repeat:
 		return OutcomeRepeat, nil
 	}
 	if err := a.queue.add(ctx, uri, in.Grant, in.Giver); err != nil {
@@ -379,6 +419,19 @@ func (a *Admission) fetchInstead(ctx context.Context, in Arrival, uri string) (O
 	}
 	crashpoint.Hit(crashpoint.AfterFetchRow)
 	return OutcomeQueued, nil
+}
+
+// needsNoCopy reports whether nothing can be new in what somebody passes on.
+func (a *Admission) needsNoCopy(ctx context.Context, in Arrival, uri string) (bool, error) {
+	if !in.Grant.Relayable() {
+		return false, refuse(403, "forged_actor", "the activity's actor is not the owner of the key that signed the request")
+	}
+	known, ok, err := a.known(ctx, HashOf(uri))
+	if err != nil {
+		return false, err
+	}
+	again := in.Activity.Type != "Delete" && in.Activity.Type != "Update"
+	return ok && again && (known.tombstone || known.grant.Relayable()), nil
 }
 
 // Withdraw appends a withdrawal: of an object, an actor or a domain down to tier.

@@ -63,6 +63,7 @@
 //	document.go       serving of what seldom changes
 //	inbox.go          the order above
 //	verify.go         keys and signatures
+//	prove.go          signatures inside forwarded documents
 //	gone.go           Deletes of actors whose key is gone
 //	settle.go         what is addressed to us
 //	follows.go        Follow and Undo{Follow}

@@ -40,6 +40,8 @@ type keyring interface {
 	KnownKey(keyID string) (*remote.Key, bool)
 	Key(ctx context.Context, keyID string) (*remote.Key, error)
 	RefreshKey(ctx context.Context, keyID string) (*remote.Key, error)
+	AssertionKey(ctx context.Context, keyID string) (*remote.Key, error)
+	RefreshAssertionKey(ctx context.Context, keyID string) (*remote.Key, error)
 	RefreshActor(ctx context.Context, uri string) (*ap.Actor, error)
 	Forget(ctx context.Context, uri string)
 }
@@ -313,7 +315,9 @@ func withdraws(kind string) bool {
 // Admit's acknowledgement: a crash in between makes a replay possible, which
 // the log's repeat window drops.
 func (in *inbox) admit(ctx context.Context, req *request) (string, error) {
-	outcome, err := in.admission.Admit(ctx, in.arrival(req, req.signer))
+	arrival := in.arrival(req, req.signer)
+	arrival.Prove = in.prover(req)
+	outcome, err := in.admission.Admit(ctx, arrival)
 	if err != nil {
 		return "", err
 	}

@@ -105,6 +105,14 @@ func (k oneKey) RefreshKey(ctx context.Context, keyID string) (*remote.Key, erro
 	return k.Key(ctx, keyID)
 }
 
+func (k oneKey) AssertionKey(ctx context.Context, keyID string) (*remote.Key, error) {
+	return k.Key(ctx, keyID)
+}
+
+func (k oneKey) RefreshAssertionKey(ctx context.Context, keyID string) (*remote.Key, error) {
+	return k.Key(ctx, keyID)
+}
+
 func (oneKey) RefreshActor(context.Context, string) (*ap.Actor, error) {
 	return nil, remote.ErrNotFound
 }

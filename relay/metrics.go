@@ -10,6 +10,7 @@ import (
 type Metrics struct {
 	requests *prometheus.CounterVec // by verdict: why accepted or why refused
 	seconds  prometheus.Histogram
+	proofs   *prometheus.CounterVec // signatures in documents, by kind and by what came of them
 }
 
 // NewMetrics registers them; a nil reg makes nil Metrics.
@@ -27,8 +28,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "Time from the header of an inbox request to its answer.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
+		proofs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tributary_relay_document_signatures_total",
+			Help: "Signatures in forwarded documents that were looked at, by kind (ld, proof) and by what came of them.",
+		}, []string{"kind", "result"}),
 	}
-	reg.MustRegister(m.requests, m.seconds)
+	reg.MustRegister(m.requests, m.seconds, m.proofs)
 	return m
 }
 
@@ -45,6 +50,12 @@ func observeState(reg prometheus.Registerer, requests slots, subs *Subscriptions
 		gauge("tributary_relay_subscribers", "Accepted subscribers.", subs.Count),
 		gauge("tributary_relay_blocks", "Blocked domains and actors.", func() int { return len(blocks.List()) }),
 	)
+}
+
+func (m *Metrics) proved(kind, result string) {
+	if m != nil {
+		m.proofs.WithLabelValues(kind, result).Inc()
+	}
 }
 
 func (m *Metrics) answered(status, verdict string, took time.Duration) {

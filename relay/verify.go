@@ -17,14 +17,19 @@ func (in *inbox) key(ctx context.Context, req *request) (*remote.Key, error) {
 	if key, ok := in.keys.KnownKey(req.signature.KeyID); ok {
 		return key, nil
 	}
-	host := hostOf(req.signature.KeyID)
+	return in.fetchKey(ctx, req.signature.KeyID, in.keys.Key)
+}
+
+// fetchKey calls fetch under the deadline and the bound.
+func (in *inbox) fetchKey(ctx context.Context, keyID string, fetch func(context.Context, string) (*remote.Key, error)) (*remote.Key, error) {
+	host := hostOf(keyID)
 	if !in.keyWaits.try(host) {
 		return nil, busy(reasonHostBusy, "too many of your requests wait for your server's keys; send this again in a few seconds")
 	}
 	defer in.keyWaits.release(host)
 	ctx, cancel := context.WithTimeout(ctx, in.cfg.KeyTimeout)
 	defer cancel()
-	return in.keys.Key(ctx, req.signature.KeyID)
+	return fetch(ctx, keyID)
 }
 
 // keyRefusal says what a key that cannot be had means: 503 while its server may
@@ -73,14 +78,7 @@ func (in *inbox) verify(ctx context.Context, req *request, key *remote.Key) erro
 
 // refreshed is nil when the key cannot be fetched anew now, or was a moment ago.
 func (in *inbox) refreshed(ctx context.Context, keyID string) *remote.Key {
-	host := hostOf(keyID)
-	if !in.keyWaits.try(host) {
-		return nil
-	}
-	defer in.keyWaits.release(host)
-	ctx, cancel := context.WithTimeout(ctx, in.cfg.KeyTimeout)
-	defer cancel()
-	key, err := in.keys.RefreshKey(ctx, keyID)
+	key, err := in.fetchKey(ctx, keyID, in.keys.RefreshKey)
 	if err != nil {
 		in.log.DebugContext(ctx, "key not fetched anew", "key_id", keyID, "err", err)
 		return nil

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +31,26 @@ func DecodeMultibase(text string) ([]byte, error) {
 	}
 	zeros := len(digits) - len(strings.TrimLeft(digits, "1"))
 	return append(make([]byte, zeros), n.Bytes()...), nil
+}
+
+// EncodeMultibase is the other way.
+func EncodeMultibase(raw []byte) string {
+	var digits []byte // the last one first
+	n, base, digit := new(big.Int).SetBytes(raw), big.NewInt(58), new(big.Int)
+	for n.Sign() > 0 {
+		n.DivMod(n, base, digit)
+		digits = append(digits, base58Letters[digit.Int64()])
+	}
+	for i := 0; i < len(raw) && raw[i] == 0; i++ {
+		digits = append(digits, base58Letters[0])
+	}
+	slices.Reverse(digits)
+	return "z" + string(digits)
+}
+
+// MarshalMultikey writes what ParseMultikey reads.
+func MarshalMultikey(key ed25519.PublicKey) string {
+	return EncodeMultibase(append([]byte{0xed, 0x01}, key...))
 }
 
 // ParseMultikey reads a publicKeyMultibase (Multikey, FEP-521a) that holds an

@@ -1,7 +1,6 @@
 package signature
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"strings"
@@ -28,7 +27,8 @@ func TestDecodeMultibase(t *testing.T) {
 }
 
 func TestParseMultikey(t *testing.T) {
-	if key, err := ParseMultikey("z6MkeeUXVFZTRv9q3RWvN9hcwEFq42nNhcvUu3j5uFfC3ogV"); err != nil || len(key) != 32 {
+	const text = "z6MkeeUXVFZTRv9q3RWvN9hcwEFq42nNhcvUu3j5uFfC3ogV"
+	if key, err := ParseMultikey(text); err != nil || len(key) != 32 || MarshalMultikey(key) != text {
 		t.Errorf("%x, %v", key, err)
 	}
 	for name, text := range map[string]string{
@@ -52,32 +52,8 @@ func FuzzDecodeMultibase(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got := encodeBase58(raw); got != text {
+		if got := EncodeMultibase(raw); got != text {
 			t.Errorf("%q decodes to %x, which is %q", text, raw, got)
 		}
 	})
-}
-
-// encodeBase58 is the other way, written differently.
-func encodeBase58(raw []byte) string {
-	var out []byte
-	rest := bytes.Clone(raw)
-	for len(rest) > 0 && rest[0] == 0 {
-		out, rest = append(out, '1'), rest[1:]
-	}
-	var digits []byte
-	for len(rest) > 0 {
-		remainder := 0
-		var quotient []byte
-		for _, b := range rest {
-			v := remainder<<8 | int(b)
-			remainder = v % 58
-			if q := byte(v / 58); len(quotient) > 0 || q > 0 {
-				quotient = append(quotient, q)
-			}
-		}
-		digits = append([]byte{base58Letters[remainder]}, digits...)
-		rest = quotient
-	}
-	return "z" + string(out) + string(digits)
 }

@@ -20,8 +20,8 @@ const (
 
 // shapeOf says how a record goes to subscribed servers of a style.
 //
-// A post goes as its raw bytes if an LD signature is on them and its actor's own
-// HTTP signature proved them; the receiver verifies the former. Anything else that is
+// A post goes as its raw bytes if an LD signature is on them, and either that or its
+// actor's own HTTP signature proved them; the receiver verifies the former. Anything else that is
 // a post, or was fetched, goes as an Announce, which makes the receiver fetch it.
 // Update, Delete and Move always go as raw bytes: an Announce cannot say them; a
 // server that follows the actor may refuse those (lane.judged). An
@@ -54,7 +54,8 @@ func shapeOf(r *ingest.Record, style Style) shape {
 // same rule as a Create.
 func shapeOfPost(r *ingest.Record, style Style) shape {
 	activity := r.Activity == "Create" || r.Activity == "Update"
-	if style == StyleForward && activity && r.LDSigned && r.Verified == ingest.VerifiedHTTP && len(r.Raw) > 0 {
+	proved := r.Verified == ingest.VerifiedHTTP || r.Verified == ingest.VerifiedLD
+	if style == StyleForward && activity && r.LDSigned && proved && len(r.Raw) > 0 {
 		return shapeRaw
 	}
 	return announceable(r)

@@ -19,7 +19,8 @@ func TestShape(t *testing.T) {
 	}{
 		{"signed create of its author", rec{Kind: 1, Activity: "Create", LDSigned: true, Verified: ingest.VerifiedHTTP}, shapeRaw},
 		{"unsigned create", rec{Kind: 1, Activity: "Create", Verified: ingest.VerifiedHTTP}, shapeAnnounce},
-		{"signed create that only the LD signature proves", rec{Kind: 1, Activity: "Create", LDSigned: true, Verified: ingest.VerifiedLD}, shapeAnnounce},
+		{"signed create that only the LD signature proves", rec{Kind: 1, Activity: "Create", LDSigned: true, Verified: ingest.VerifiedLD}, shapeRaw},
+		{"create that a proof proves", rec{Kind: 1, Activity: "Create", Verified: ingest.VerifiedProof}, shapeAnnounce},
 		{"fetched object", rec{Kind: 1, Verified: ingest.VerifiedFetch}, shapeAnnounce},
 		{"first heard of by a signed update", rec{Kind: 1, Activity: "Update", LDSigned: true, Verified: ingest.VerifiedHTTP}, shapeRaw},
 		{"first heard of by an unsigned update", rec{Kind: 1, Activity: "Update", Verified: ingest.VerifiedHTTP}, shapeAnnounce},

@@ -25,7 +25,7 @@
 //
 // It has no network, no cache and no clock: who fetches the key, whether it is
 // the actor's, how old a signature may be, and whether the raw document reads the
-// same as the statement, is the caller's to decide. It makes no signatures.
+// same as the statement, is the caller's to decide.
 //
 // # Use of json-gold
 //
@@ -42,4 +42,5 @@
 //	quads.go       its statements
 //	tangle.go      what would take too long to canonicalise
 //	statement.go   what is read afterwards
+//	sign.go        signatures, for fakes of other servers
 package linkeddata

@@ -2,14 +2,11 @@ package linkeddata
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
-	"encoding/base64"
 	"encoding/json"
-	"maps"
 	"sync"
 	"testing"
+	"time"
 
 	"tributary/ingest/signature"
 )
@@ -27,26 +24,14 @@ var testKey = sync.OnceValue(func() *rsa.PrivateKey {
 // sign is what a server does that signs: the document with its signature.
 func sign(t testing.TB, text string) map[string]any {
 	t.Helper()
-	var doc map[string]any
-	if err := json.Unmarshal([]byte(text), &doc); err != nil {
-		t.Fatalf("%v in %s", err, text)
-	}
-	d := &Document{body: maps.Clone(doc)}
-	sig := map[string]any{
-		"type": signatureType, "creator": vera + "#main-key", "created": "2026-11-23T07:00:00Z", "signatureValue": "AAAA",
-	}
-	if err := d.readSignature(sig); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.canonicalise(); err != nil {
-		t.Fatalf("%v in %s", err, text)
-	}
-	value, err := rsa.SignPKCS1v15(rand.Reader, testKey(), crypto.SHA256, d.digest)
+	raw, err := Sign([]byte(text), vera+"#main-key", testKey(), time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC))
 	if err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(raw, &doc); err != nil {
 		t.Fatal(err)
 	}
-	sig["signatureValue"] = base64.StdEncoding.EncodeToString(value)
-	doc["signature"] = sig
 	return doc
 }
 

@@ -10,6 +10,5 @@
 // # What it does not do
 //
 // It knows neither who the key belongs to nor how late it is: [Document.KeyID],
-// Created and Expires are for the caller. It reads one proof, in no other suite, and
-// makes none.
+// Created and Expires are for the caller. It reads one proof, and in no other suite.
 package proof

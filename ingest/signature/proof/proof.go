@@ -60,14 +60,21 @@ func Parse(raw []byte) (*Document, error) {
 	delete(options, "proofValue")
 	delete(body, "proof")
 	delete(body, "signature")
+	d.signed, err = digests(options, body)
+	return d, err
+}
+
+// digests is what the signature is of (eddsa-jcs-2022 §3.3.4).
+func digests(options, body map[string]any) ([]byte, error) {
+	var signed []byte
 	for _, part := range []map[string]any{options, body} {
 		sum, err := hash(part)
 		if err != nil {
 			return nil, err
 		}
-		d.signed = append(d.signed, sum...)
+		signed = append(signed, sum...)
 	}
-	return d, nil
+	return signed, nil
 }
 
 func malformed(format string, args ...any) error {

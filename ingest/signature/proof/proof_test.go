@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"tributary/ingest/signature"
 )
@@ -96,6 +98,26 @@ func TestAttacks(t *testing.T) {
 		}
 		if err := v.verify(t, []byte(raw)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+func TestSign(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{`{"id":"https://a.example/1","n":1.0}`, `{"@context":["x"],"proof":1,"signature":2}`} {
+		raw, err := Sign([]byte(text), "https://a.example/u#ed", private, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := Parse(raw)
+		if err != nil {
+			t.Fatalf("%v in %s", err, raw)
+		}
+		if err := d.Verify(public); err != nil {
+			t.Error(err)
 		}
 	}
 }
