@@ -139,10 +139,10 @@ func BenchmarkLatency(b *testing.B) {
 }
 
 // BenchmarkStart is a child's way from nothing to ready, and what memory it needs: with
-// an empty log, with a full one, and with a full one that SIGKILL left.
+// an empty log, with a full one, and with a full one and one held for the index that
+// SIGKILL left.
 func BenchmarkStart(b *testing.B) {
-	const mib = 256
-	fill := func(o Options) {
+	fill := func(o Options, mib int) {
 		c := client(b, o.Socket)
 		records := make([]kafka.Record, 100)
 		value := payload()
@@ -165,20 +165,19 @@ func BenchmarkStart(b *testing.B) {
 	killed := func(p *child.Process) { childtest.Kill(b, p.Pid()); p.Close() }
 	for _, c := range []struct {
 		name string
-		full bool
+		mib  int
 		end  func(*child.Process)
-	}{{"empty", false, clean}, {"full", true, clean}, {"full-killed", true, killed}} {
+	}{{"empty", 0, clean}, {"full", 256, clean}, {"full-killed", 256, killed}, {"held-killed", 1024, killed}} {
 		b.Run(c.name, func(b *testing.B) {
 			o := quiet(b)
-			p := supervise(b, o)
+			const hold = "1073741824"
+			p := supervise(b, o, "-hold", hold)
 			childtest.Ready(b, p)
-			if c.full {
-				fill(o)
-			}
+			fill(o, c.mib)
 			c.end(p)
 			var idle, peak int64
 			for b.Loop() {
-				p := supervise(b, o)
+				p := supervise(b, o, "-hold", hold)
 				childtest.Ready(b, p)
 				b.StopTimer()
 				idle, peak = memory(b, p.Pid(), "VmRSS"), memory(b, p.Pid(), "VmHWM")

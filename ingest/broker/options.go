@@ -46,8 +46,9 @@ type Options struct {
 type Retention struct {
 	// Age is the bound in time. Default 7 days; negative: none.
 	Age time.Duration
-	// Bytes is the bound on disk; one segment more may be there. It is also about the
-	// memory that a start after a crash needs. Default 256 MiB; at least 4 MiB.
+	// Bytes is the bound on disk; one segment more may be there. All of it is read at a
+	// start, and as much memory is needed where guard 6 cannot help (a full disk).
+	// Default 256 MiB; at least 4 MiB.
 	Bytes int64
 	// Hold is the bound on disk as long as more than Bytes are still to be read: see
 	// HoldFrom. Age holds for them as for all. Up to Bytes, 0 too: nothing is held.

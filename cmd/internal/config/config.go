@@ -31,7 +31,7 @@ type Kafka struct {
 	Brokers        []string      `yaml:"brokers" default:"embedded" doc:"embedded: a broker started by this program, in the data folder. Otherwise addresses of a Kafka, host:port."`
 	Topic          string        `yaml:"topic" default:"posts" doc:"Topic of the log; it has exactly one partition and is made if it is missing. The embedded broker has only posts."`
 	RetentionAge   time.Duration `yaml:"retention_age" default:"7d" doc:"How long the embedded broker keeps posts as they were received, and how far back a subscriber or a reader can resume. Units ms, s, m, h, d. 0: no limit in time. A Kafka has its own setting."`
-	RetentionBytes Bytes         `yaml:"retention_bytes" default:"256MiB" min:"4194304" doc:"Disk that the embedded broker's log takes, whichever of the two limits is met first; about as much memory is needed to start after a crash. Units KiB, MiB, GiB."`
+	RetentionBytes Bytes         `yaml:"retention_bytes" default:"256MiB" min:"4194304" doc:"Disk that the embedded broker's log takes, whichever of the two limits is met first. All of it is read at a start: a second or two for a GiB. Units KiB, MiB, GiB."`
 	HoldBytes      Bytes         `yaml:"hold_bytes" default:"0" doc:"Disk that the embedded broker's log may take while the index has not read it, with retention_age as the limit in time; what expires then is recorded as a gap of the index. 0: four times retention_bytes; no more than retention_bytes: nothing waits for the index. With clickhouse.url off nothing does. The retention of a Kafka is left as it is."`
 	TLS            TLS           `yaml:"tls" doc:"TLS to a Kafka."`
 	SASL           SASL          `yaml:"sasl" doc:"How to sign in to a Kafka."`
