@@ -3,6 +3,7 @@ package lease
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -76,7 +77,11 @@ func (k *Keeper) beat(ctx context.Context) error {
 	if last := k.lastLook(); r.began.Sub(last) > ttl/2 {
 		k.sightings.again(r.began)
 	}
-	if err := k.db.Write(ctx, func(tx *sql.Tx) error { return r.write(ctx, tx) }); err != nil {
+	err := k.db.Write(ctx, func(tx *sql.Tx) error { return r.write(ctx, tx) })
+	if errors.Is(err, ErrName) {
+		k.endAll()
+	}
+	if err != nil {
 		return err
 	}
 	k.apply(r)
@@ -152,7 +157,12 @@ func (r *round) renew(ctx context.Context, tx *sql.Tx) (err error) {
 		if ok, err := renew(ctx, tx, k.node, r.life, k.token); ok || err != nil {
 			return err
 		}
-		k.log.Error("our row was taken out or over: did we stand still, or does another node have our name?")
+		if taken, err := named(ctx, tx, k.node); err != nil {
+			return err
+		} else if taken {
+			return ErrName // it began later; two that took the name from each other in turn would both act
+		}
+		k.log.Error("our row was taken out: we stood still for too long")
 	}
 	r.entered = true
 	r.life, err = enter(ctx, tx, k.node, r.began.UnixMicro(), k.token)

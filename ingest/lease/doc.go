@@ -38,7 +38,7 @@
 // had. A share moves by agreement: the old node is told, ends the work in
 // its own time, gives the share back, and the new one takes it.
 //
-// A node that starts under the name of a dead one takes that one's shares at once.
+// A node that starts under the name of another takes its shares at once, and the other stops at its next beat.
 // The name is kept in the data directory, whose lock proves that the other is gone.
 //
 // # Invariants

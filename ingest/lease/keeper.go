@@ -261,7 +261,20 @@ func (k *Keeper) expire() {
 	if time.Now().Before(k.until) {
 		return // renewed while the timer fired
 	}
-	n := 0
+	if n := k.lose(); n > 0 {
+		k.log.Error("leases could not be renewed in time: another node may take them", "leases", n)
+	}
+}
+
+// endAll ends all terms: somebody else has our name.
+func (k *Keeper) endAll() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lose()
+}
+
+// lose ends all terms and says how many; k.mu is held.
+func (k *Keeper) lose() (n int) {
 	for _, c := range k.claims {
 		for _, r := range c.terms {
 			r.ending = true
@@ -269,9 +282,7 @@ func (k *Keeper) expire() {
 			n++
 		}
 	}
-	if n > 0 {
-		k.log.Error("leases could not be renewed in time: another node may take them", "leases", n)
-	}
+	return n
 }
 
 // Close gives everything back and takes our node out of the table. Calls of Serve

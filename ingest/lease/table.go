@@ -3,6 +3,7 @@ package lease
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -82,6 +83,19 @@ func renew(ctx context.Context, tx *sql.Tx, node string, generation, expires int
 	}
 	n, err := done.RowsAffected()
 	return n > 0, err
+}
+
+// named says whether a node's row is there.
+func named(ctx context.Context, tx *sql.Tx, node string) (bool, error) {
+	var one int
+	err := tx.QueryRowContext(ctx, `SELECT 1 FROM leases WHERE name = $1`, nodePrefix+node).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("lease: read: %w", err)
+	}
+	return true, nil
 }
 
 // enter makes our node's row, with a generation that no life of it had before:

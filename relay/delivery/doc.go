@@ -56,17 +56,31 @@
 // server is tried for Config.OutboxKeep. Enqueue writes a row in the transaction
 // of what causes it.
 //
+// # Several nodes
+//
+// The hosts are dealt among the nodes in 64 shares, by lease (share.go): lanes, breaker and
+// outbox of a host are one node's. A share that is handed over (a node joins, or ends in
+// order) is finished and saved first: nothing is sent twice. When a node dies, another one
+// goes on within some ten seconds, from the positions saved last: what was in flight, or
+// settled within the second before, is sent again. Deliveries are made at least once;
+// receivers know what they have by its id. Nothing is lost, as a position is always the
+// lowest seq not settled.
+//
+// Two fences keep a node that does not know yet that it lost a share from doing harm: a lane
+// is claimed in a transaction that checks the lease, and a position is written only under
+// the generation of the newest claim.
+//
 // # What it does not do
 //
 // It decides neither who is subscribed nor what may be passed on: package relay and
 // ingest's view do. It makes no HTTP client (ingest/remote) and no signature
-// (ingest/signature). It runs all lanes on one node; sharing them by leases will come, and
-// the generation in the table lanes is there for it.
+// (ingest/signature).
 //
 // # Files
 //
 //	engine.go     Engine: New, Run, Close; lanes in step with the subscribers; saving
 //	config.go     what an operator may say
+//	share.go      the part of the hosts that is this node's
 //	lane.go       one inbox: reading, starting, booking answers
 //	window.go     order and settling: a pure state machine
 //	slots.go      how lanes share the requests in flight

@@ -15,6 +15,7 @@ import (
 
 	"tributary/ingest"
 	"tributary/ingest/crashpoint"
+	"tributary/ingest/lease"
 	"tributary/ingest/state"
 )
 
@@ -37,6 +38,7 @@ type Deps struct {
 	Actor       string // URI of the relay's actor
 	Log         *slog.Logger
 	Registerer  prometheus.Registerer // nil: no metrics
+	Leases      *lease.Keeper         // deal the hosts among the nodes; nil: this one is alone
 }
 
 // Engine keeps one lane per subscribed inbox, and the outbox.
@@ -61,7 +63,9 @@ type Engine struct {
 	stale   chan struct{} // wakes keep: a lane is not ours any more
 
 	mu    sync.Mutex
-	lanes map[string]*lane // by inbox; changed by keep only; guarded by mu
+	lanes map[string]*lane // by inbox; guarded by mu
+	// shares of the hosts that this node serves, by shard; guarded by mu
+	shares map[int]*share
 }
 
 // source is the log as a lane needs it.
@@ -96,7 +100,7 @@ func newEngine(cfg Config, d Deps, log source) (*Engine, error) {
 		encode: map[Style]func(*ingest.Record) []byte{
 			StyleForward: encodeForm(d.Actor, StyleForward), StyleAnnounce: encodeForm(d.Actor, StyleAnnounce),
 		},
-		slots: newSlots(cfg.ExtraMax), hosts: newHosts(), lanes: make(map[string]*lane),
+		slots: newSlots(cfg.ExtraMax), hosts: newHosts(), lanes: make(map[string]*lane), shares: make(map[int]*share),
 		closing: make(chan struct{}), aborted: make(chan struct{}), done: make(chan struct{}),
 		stale: make(chan struct{}, 1),
 	}
@@ -136,8 +140,11 @@ func (e *Engine) Run(ctx context.Context) error {
 
 	var lanes, helpers sync.WaitGroup
 	helpers.Go(func() { e.watch(stop, abort, cancel, abortNow) })
-	lanes.Go(func() { e.keep(stop, abort) })
-	lanes.Go(func() { e.outbox.run(stop, abort) })
+	lanes.Go(func() { e.keep(stop) })
+	lanes.Go(func() { e.outbox.run(stop) })
+	lanes.Go(func() {
+		e.deps.Leases.Serve(stop, shardsLease, shards, func(ctx context.Context, t lease.Term) { e.serve(ctx, abort, t) })
+	})
 	saving, stopSaving := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSaving()
 	helpers.Go(func() { e.saveEvery(saving) })
@@ -250,12 +257,12 @@ type running struct {
 }
 
 // keep keeps the lanes in step with the subscribers. At the end it waits for all.
-func (e *Engine) keep(stop, abort context.Context) {
+func (e *Engine) keep(stop context.Context) {
 	live := make(map[string]*running)
 	for stop.Err() == nil {
 		changed := e.deps.Subscribers.Changed()
 		wait := keepEvery
-		if err := e.sync(stop, abort, live); err != nil && stop.Err() == nil {
+		if err := e.sync(stop, live); err != nil && stop.Err() == nil {
 			e.logger.Error("lanes are not in step with the subscribers, trying again", "err", err)
 			wait = time.Second
 		}
@@ -277,12 +284,13 @@ func (e *Engine) keep(stop, abort context.Context) {
 type target struct {
 	url   *url.URL
 	style Style
+	share *share
 }
 
-// sync starts the lanes that are missing, ends those that nobody wants, and
-// starts those anew whose row somebody else has made or claimed since: a server
+// sync starts the lanes of our shares that are missing, ends those that nobody wants,
+// and starts those anew whose row somebody else has made or claimed since: a server
 // that unsubscribes and subscribes again begins at the tip.
-func (e *Engine) sync(stop, abort context.Context, live map[string]*running) error {
+func (e *Engine) sync(stop context.Context, live map[string]*running) error {
 	receivers, err := e.deps.Subscribers.Receivers(stop)
 	if err != nil {
 		return fmt.Errorf("delivery: listing subscribers: %w", err)
@@ -297,19 +305,32 @@ func (e *Engine) sync(stop, abort context.Context, live map[string]*running) err
 			paused[r.Inbox] = true
 			continue
 		}
-		u, _, err := parseInbox(r.Inbox)
+		u, host, err := parseInbox(r.Inbox)
 		if err != nil {
 			e.logger.Warn("a subscriber cannot be served", "inbox", r.Inbox, "err", err)
 			continue
+		}
+		share := e.shareOf(host)
+		if share == nil {
+			continue // another node's
 		}
 		style := r.Style
 		if before, ok := wanted[r.Inbox]; ok {
 			style = style.merge(before.style)
 		}
-		wanted[r.Inbox] = target{u, style}
+		wanted[r.Inbox] = target{u, style, share}
 	}
 	for inbox, r := range live {
 		t, want := wanted[inbox]
+		if r.share.isOver() { // serve ends it, and wakes us then
+			select {
+			case <-r.done:
+				delete(live, inbox)
+			default:
+				delete(wanted, inbox)
+			}
+			continue
+		}
 		if want && rows[inbox] == r.row.generation {
 			r.receives.Store(uint32(t.style))
 			delete(wanted, inbox)
@@ -319,18 +340,29 @@ func (e *Engine) sync(stop, abort context.Context, live map[string]*running) err
 			return err
 		}
 	}
-	return e.begin(stop, abort, live, wanted)
+	return e.begin(stop, live, wanted)
 }
 
-// begin claims and starts lanes.
-func (e *Engine) begin(stop, abort context.Context, live map[string]*running, wanted map[string]target) error {
+// begin claims and starts lanes. Only who has the share by the database's word can
+// claim: the rows' generations never go back and forth between two nodes.
+func (e *Engine) begin(stop context.Context, live map[string]*running, wanted map[string]target) error {
 	if len(wanted) == 0 {
 		return nil
 	}
 	tip := e.log.Tip()
 	var rows []row
 	err := e.deps.DB.Write(stop, func(tx *sql.Tx) error {
+		checked := make(map[*share]error)
 		for inbox, t := range wanted {
+			if _, ok := checked[t.share]; !ok {
+				checked[t.share] = t.share.term.Check(stop, tx)
+			}
+			switch err := checked[t.share]; {
+			case errors.Is(err, lease.ErrLost):
+				continue
+			case err != nil:
+				return err
+			}
 			_, host, _ := parseInbox(t.url.String())
 			r, err := claim(stop, tx, inbox, host, tip+1)
 			if err != nil {
@@ -344,22 +376,27 @@ func (e *Engine) begin(stop, abort context.Context, live map[string]*running, wa
 		return err
 	}
 	for _, r := range rows {
-		e.start(stop, abort, live, r, wanted[r.inbox])
+		e.start(live, r, wanted[r.inbox])
 	}
 	return nil
 }
 
-func (e *Engine) start(stop, abort context.Context, live map[string]*running, r row, t target) {
+func (e *Engine) start(live map[string]*running, r row, t target) {
+	if !t.share.enter() {
+		return
+	}
 	l := newLane(e, r, t.url)
+	l.share = t.share
 	l.receives.Store(uint32(t.style))
-	laneStop, cancelStop := context.WithCancel(stop)
-	laneAbort, cancelAbort := context.WithCancelCause(abort)
+	laneStop, cancelStop := context.WithCancel(t.share.stop)
+	laneAbort, cancelAbort := context.WithCancelCause(t.share.abort)
 	run := &running{lane: l, done: make(chan struct{}), stop: func() { cancelStop(); cancelAbort(errAborted) }}
 	live[r.inbox] = run
 	e.mu.Lock()
 	e.lanes[r.inbox] = l
 	e.mu.Unlock()
 	go func() {
+		defer t.share.leave()
 		defer close(run.done)
 		defer run.stop()
 		l.run(laneStop, laneAbort)

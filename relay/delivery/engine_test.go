@@ -600,7 +600,7 @@ func TestAThousandLanes(t *testing.T) {
 		r.start()
 		r.log.posts(5)
 		r.pass(time.Minute)
-		if n := runtime.NumGoroutine() - before; n > 2*1000+20 {
+		if n := runtime.NumGoroutine() - before; n > 2*1000+shards+20 {
 			t.Errorf("%d goroutines for 1000 lanes", n)
 		}
 		if n := r.metric("tributary_delivery_breakers_open"); n != 100 {

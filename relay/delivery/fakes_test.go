@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tributary/ingest"
+	"tributary/ingest/lease"
 	"tributary/ingest/state"
 	"tributary/ingest/state/statetest"
 )
@@ -317,6 +318,8 @@ type rig struct {
 	cfg  Config
 	reg  *prometheus.Registry
 
+	leases *lease.Keeper // nil: alone
+
 	engine *Engine
 	ended  chan error
 }
@@ -351,7 +354,7 @@ func (r *rig) start() {
 	r.reg = prometheus.NewRegistry()
 	e, err := newEngine(r.cfg, Deps{
 		DB: r.db, Signer: stubSigner{}, Client: r.web, Subscribers: r.subs, Actor: testActor,
-		Log: quiet(), Registerer: r.reg,
+		Log: quiet(), Registerer: r.reg, Leases: r.leases,
 	}, r.log)
 	if err != nil {
 		r.t.Fatal(err)

@@ -19,6 +19,7 @@ type lane struct {
 	inbox string
 	url   *url.URL
 	host  *host
+	share *share // that its host belongs to; set before run
 
 	receives atomic.Uint32 // Style; the engine changes it when who subscribed does
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,8 @@ type outbox struct {
 	metrics *Metrics
 	logger  *slog.Logger
 	news    chan struct{}
+	share   func(host string) *share // nil: another node's
+	every   time.Duration            // between two looks at the table when nothing is said to be due
 
 	errands sync.WaitGroup
 
@@ -38,7 +41,12 @@ type outbox struct {
 }
 
 func newOutbox(e *Engine) *outbox {
+	every := outboxEvery
+	if e.deps.Leases.Shared() {
+		every = outboxShared
+	}
 	return &outbox{
+		share: e.shareOf, every: every,
 		db: e.deps.DB, sender: e.sender, hosts: e.hosts, actor: e.deps.Actor,
 		max: e.cfg.OutboxMax, keep: e.cfg.OutboxKeep, metrics: e.metrics, logger: e.logger,
 		news: make(chan struct{}, 1), busy: make(map[string]bool),
@@ -51,7 +59,10 @@ func (o *outbox) wake() { signal(o.news) }
 // outboxEvery is how often the table is looked at when nothing is said to be due.
 const outboxEvery = time.Minute
 
-func (o *outbox) run(stop, abort context.Context) {
+// outboxShared is how often that is when another node may have written rows for our hosts.
+const outboxShared = time.Second
+
+func (o *outbox) run(stop context.Context) {
 	defer func() {
 		o.errands.Wait()
 		for _, h := range o.known {
@@ -65,12 +76,12 @@ func (o *outbox) run(stop, abort context.Context) {
 			o.expire(stop, now)
 			expireAt = now.Add(outboxEvery)
 		}
-		at, err := o.dispatch(stop, abort, now)
+		at, err := o.dispatch(stop, now)
 		if err != nil && stop.Err() == nil {
 			o.logger.Error("the outbox cannot be read, trying again", "err", err)
 			at = now.Add(time.Second)
 		}
-		wait := outboxEvery
+		wait := o.every
 		if !at.IsZero() {
 			wait = min(wait, max(0, time.Until(at)))
 		}
@@ -86,11 +97,12 @@ func (o *outbox) run(stop, abort context.Context) {
 
 // dispatch sends an errand to each host that has something due, the longest due
 // first, and says when to come again.
-func (o *outbox) dispatch(stop, abort context.Context, now time.Time) (at time.Time, err error) {
+func (o *outbox) dispatch(stop context.Context, now time.Time) (at time.Time, err error) {
 	list, total, err := backlogs(stop, o.db)
 	if err != nil {
 		return at, err
 	}
+	list = slices.DeleteFunc(list, func(b backlog) bool { return o.share(b.host) == nil })
 	o.follow(list)
 	o.metrics.outboxRows(total)
 	for _, b := range list {
@@ -106,14 +118,28 @@ func (o *outbox) dispatch(stop, abort context.Context, now time.Time) (at time.T
 			}
 			continue
 		}
-		if c.ready(now) && o.occupy(b.host) {
-			o.errands.Go(func() {
-				defer o.free(b.host)
-				o.errand(stop, abort, h)
-			})
+		if c.ready(now) {
+			o.start(b.host, h)
 		}
 	}
 	return at, nil
+}
+
+// start sends an errand to a host, if its share is ours and nobody is there yet.
+func (o *outbox) start(name string, h *host) {
+	s := o.share(name)
+	if s == nil || !s.enter() {
+		return
+	}
+	if !o.occupy(name) {
+		s.leave()
+		return
+	}
+	o.errands.Go(func() {
+		defer s.leave()
+		defer o.free(name)
+		o.errand(s.stop, s.abort, h)
+	})
 }
 
 // follow keeps the breakers of the hosts that have rows, and no others.
@@ -251,6 +277,9 @@ func (o *outbox) expire(ctx context.Context, now time.Time) {
 		return
 	}
 	for _, r := range list {
+		if o.share(r.host) == nil {
+			continue
+		}
 		if err := o.giveUp(ctx, r, "kept too long"); err != nil {
 			o.logger.Error("an old row of the outbox stays", "err", err)
 			return

@@ -57,7 +57,33 @@ func (r *row) release(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// generations lists the lanes of the table.
+// stored lists the lanes of the table.
+func stored(ctx context.Context, db *state.DB) ([]row, error) {
+	rows, err := db.Read().QueryContext(ctx, `SELECT inbox, host, position, generation, delivered, given_up,
+		last_success, last_failure, last_error, failing_since FROM lanes`)
+	if err != nil {
+		return nil, fmt.Errorf("delivery: listing lanes: %w", err)
+	}
+	defer rows.Close()
+	var list []row
+	for rows.Next() {
+		var r row
+		var at, success, failure, since int64
+		if err := rows.Scan(&r.inbox, &r.host, &at, &r.generation, &r.delivered, &r.givenUp,
+			&success, &failure, &r.lastError, &since); err != nil {
+			return nil, fmt.Errorf("delivery: listing lanes: %w", err)
+		}
+		r.position = uint64(at)
+		r.lastSuccess, r.lastFailure, r.failingSince = fromMillis(success), fromMillis(failure), fromMillis(since)
+		list = append(list, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("delivery: listing lanes: %w", err)
+	}
+	return list, nil
+}
+
+// generations lists the generations of the lanes in the table.
 func generations(ctx context.Context, db *state.DB) (map[string]int64, error) {
 	rows, err := db.Read().QueryContext(ctx, `SELECT inbox, generation FROM lanes`)
 	if err != nil {

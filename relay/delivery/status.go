@@ -37,12 +37,49 @@ type Status struct {
 	NextTry      time.Time // zero: nothing is waited for
 }
 
-// Status lists the lanes by host and inbox.
-func (e *Engine) Status(context.Context) ([]Status, error) {
+// Status lists the lanes by host and inbox; those of other nodes as they were saved last.
+func (e *Engine) Status(ctx context.Context) ([]Status, error) {
 	list := e.snapshot()
+	if e.deps.Leases.Shared() {
+		others, err := e.elsewhere(ctx, list)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, others...)
+	}
 	slices.SortFunc(list, func(a, b Status) int {
 		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Inbox, b.Inbox))
 	})
+	return list, nil
+}
+
+// elsewhere lists the lanes that are not among ours.
+func (e *Engine) elsewhere(ctx context.Context, ours []Status) ([]Status, error) {
+	mine := make(map[string]bool, len(ours))
+	for _, s := range ours {
+		mine[s.Inbox] = true
+	}
+	rows, err := stored(ctx, e.deps.DB)
+	if err != nil {
+		return nil, err
+	}
+	var list []Status
+	for _, r := range rows {
+		if mine[r.inbox] {
+			continue
+		}
+		s := Status{
+			Inbox: r.inbox, Host: r.host, State: StateLive, Position: r.position, Delivered: r.delivered, GivenUp: r.givenUp,
+			LastSuccess: r.lastSuccess, LastFailure: r.lastFailure, LastError: r.lastError, FailingSince: r.failingSince,
+		}
+		if tip := e.log.Tip(); tip >= s.Position {
+			s.Lag = tip + 1 - s.Position
+		}
+		if !s.FailingSince.IsZero() {
+			s.State = StateFailing
+		}
+		list = append(list, s)
+	}
 	return list, nil
 }
 
