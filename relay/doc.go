@@ -58,7 +58,6 @@
 //	actor.go          actor document and collections
 //	webfinger.go      WebFinger and host-meta
 //	nodeinfo.go       NodeInfo 2.0 and 2.1
-//	home.go           what to paste where
 //	picture.go        of authors who have none
 //	document.go       serving of what seldom changes
 //	inbox.go          the order above

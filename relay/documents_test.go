@@ -112,7 +112,7 @@ func TestDocumentHeadAndETag(t *testing.T) {
 	server, _ := documents(t)
 	for _, path := range []string{
 		"/actor", "/actor/followers", "/.well-known/nodeinfo", "/nodeinfo/2.0", "/nodeinfo/2.1",
-		"/.well-known/webfinger?resource=acct:relay@relay.example", "/.well-known/host-meta", "/",
+		"/.well-known/webfinger?resource=acct:relay@relay.example", "/.well-known/host-meta",
 	} {
 		full, body := get(t, "GET", server.URL+path, nil)
 		head, none := get(t, "HEAD", server.URL+path, nil)
@@ -242,17 +242,6 @@ func TestNodeInfo(t *testing.T) {
 		if doc["version"] != version || doc["metadata"].(map[string]any)["subscribers"] != 2.0 {
 			t.Errorf("%s: %s", version, body)
 		}
-	}
-}
-
-func TestHomeSaysWhatToPaste(t *testing.T) {
-	server, c := documents(t)
-	resp, body := get(t, "GET", server.URL+"/", nil)
-	if resp.StatusCode != 200 || !strings.Contains(string(body), "<pre>"+c.Inbox()+"</pre>") {
-		t.Errorf("%s: %s", resp.Status, body)
-	}
-	if resp, _ := get(t, "GET", server.URL+"/other", nil); resp.StatusCode != 404 {
-		t.Errorf("/other: %s", resp.Status)
 	}
 }
 

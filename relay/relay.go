@@ -115,10 +115,6 @@ func newDocuments(c Community, cfg Config, key *rsa.PrivateKey, subs *Subscripti
 	if err != nil {
 		return nil, err
 	}
-	home, err := newHome(c, cfg)
-	if err != nil {
-		return nil, err
-	}
 	avatar, err := newPicture(400, 400)
 	if err != nil {
 		return nil, err
@@ -129,7 +125,6 @@ func newDocuments(c Community, cfg Config, key *rsa.PrivateKey, subs *Subscripti
 	}
 	none := func() int { return 0 }
 	return map[string]http.Handler{
-		"/{$}":                   home,
 		"/actor":                 actor,
 		"/actor/outbox":          collection(c.Outbox(), none),
 		"/actor/followers":       collection(c.Followers(), subs.Count),
@@ -173,6 +168,9 @@ func readOnly(h http.Handler) http.Handler {
 
 // Community is whose relay it is.
 func (r *Relay) Community() Community { return r.community }
+
+// Config is what the operator said, with the defaults for the rest.
+func (r *Relay) Config() Config { return r.cfg }
 
 // Subscriptions is who follows the relay.
 func (r *Relay) Subscriptions() *Subscriptions { return r.subscriptions }

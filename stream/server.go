@@ -146,6 +146,13 @@ func (s *Server) leave(c *client, end *ending) {
 	s.log.Debug("stream ended", "reason", end.reason, "position", c.position.Load())
 }
 
+// Clients is how many connections are open.
+func (s *Server) Clients() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.clients)
+}
+
 // lag is how many clients there are, and how far the last of them is behind.
 func (s *Server) lag() (clients int, furthest uint64) {
 	tip := s.tail.Tip()

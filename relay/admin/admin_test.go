@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,10 +27,11 @@ import (
 // its socket.
 type running struct {
 	*Client
-	ingest *ingesttest.Env
-	relay  *relay.Relay
-	tokens *token.Store
-	sent   []string // bodies of the outbox
+	ingest  *ingesttest.Env
+	relay   *relay.Relay
+	tokens  *token.Store
+	service *Service
+	sent    []string // bodies of the outbox
 }
 
 func start(t *testing.T, data string) *running {
@@ -55,7 +57,7 @@ func start(t *testing.T, data string) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := New(Deps{
+	r.service = New(Deps{
 		Relay: r.relay, Tokens: r.tokens, DB: log.DB, Tip: log.Tail.Tip, LogStart: log.Tail.Start, StateCursor: log.Log.StatePosition,
 		Lanes: func(context.Context) ([]delivery.Status, error) {
 			return []delivery.Status{
@@ -68,7 +70,7 @@ func start(t *testing.T, data string) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: service.Handler(), ReadHeaderTimeout: time.Second}
+	server := &http.Server{Handler: r.service.Handler(), ReadHeaderTimeout: time.Second}
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Serve(l) }()
 	t.Cleanup(func() {
@@ -185,6 +187,51 @@ func TestImportBlocks(t *testing.T) {
 	}
 	if _, err := r.ImportBlocks(ctx, BlockListRequest{}, strings.NewReader(strings.Repeat("a", relay.BlockListBytesMax+1))); !errors.Is(err, ErrInput) {
 		t.Errorf("too large: %v", err)
+	}
+}
+
+// Over the public listener the same actions need a token, and SQL is not there.
+func TestPublic(t *testing.T) {
+	r := start(t, t.TempDir())
+	server := httptest.NewServer(r.service.Public(func(_ context.Context, secret string) error {
+		if secret != "mine" {
+			return errors.New("unknown")
+		}
+		return nil
+	}))
+	defer server.Close()
+	for _, c := range []struct {
+		method, path, authorization string
+		want                        int
+	}{
+		{"GET", "/subscribers", "Bearer mine", 200},
+		{"GET", "/stats", "bearer mine", 200},
+		{"GET", "/stats", "", 401},
+		{"GET", "/stats", "Basic mine", 401},
+		{"GET", "/stats?access_token=mine", "", 401},
+		{"DELETE", "/subscribers?key=good.example", "Bearer other", 401},
+		{"DELETE", "/subscribers?key=nobody.example", "Bearer mine", 404},
+		{"POST", "/query", "Bearer mine", 404},
+		{"GET", "/../v1/stats", "Bearer mine", 404},
+	} {
+		req, err := http.NewRequest(c.method, server.URL+PublicPath+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.authorization != "" {
+			req.Header.Set("Authorization", c.authorization)
+		}
+		resp, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != c.want || resp.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s %s with %q: %s, want %d", c.method, c.path, c.authorization, resp.Status, c.want)
+		}
+	}
+	if r.relay.Subscriptions().Count() != 2 {
+		t.Error("somebody without a token ended a subscription")
 	}
 }
 

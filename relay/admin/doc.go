@@ -6,15 +6,18 @@
 //
 // # What it does not do
 //
-// It has no authentication of its own: the socket has mode 0600, so whoever may
-// open it is the user that runs the relay, or root. It must not be served on
-// anything else. It decides nothing: what a block or a removed subscription
+// On the socket it has no authentication of its own: that has mode 0600, so whoever
+// may open it is the user that runs the relay, or root. On the public listener the
+// same actions need a token ([Service.Public]), and SQL is not among them. It decides nothing: what a block or a removed subscription
 // means is the business of package relay.
 //
 // # Map
 //
 //	types.go        what goes over the socket
 //	service.go      Service: tokens, subscribers, blocks
+//	members.go      approval, roles, the allow-list
+//	blocklist.go    import of block-lists
+//	public.go       the same for who brings a token
 //	stats.go        figures about the log and the lanes
 //	handler.go      HTTP and JSON
 //	query.go        SQL over the index

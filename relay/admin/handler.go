@@ -14,6 +14,13 @@ const bodyMax = 64 << 10
 
 // Handler offers the actions. Serve it on the socket only.
 func (s *Service) Handler() http.Handler {
+	mux := s.actions()
+	mux.HandleFunc("POST /v1/query", s.serveQuery)
+	return mux
+}
+
+// actions are those that both the socket and the public listener offer.
+func (s *Service) actions() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/tokens", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.ListTokens(ctx) }))
 	mux.HandleFunc("POST /v1/tokens", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
@@ -66,7 +73,6 @@ func (s *Service) Handler() http.Handler {
 		}, r.Body)
 	}))
 	mux.HandleFunc("GET /v1/stats", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.Stats(ctx) }))
-	mux.HandleFunc("POST /v1/query", s.serveQuery)
 	return mux
 }
 

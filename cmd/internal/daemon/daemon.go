@@ -22,6 +22,7 @@ import (
 	"tributary/ingest/state"
 	"tributary/ingest/token"
 	"tributary/relay"
+	"tributary/relay/admin"
 	"tributary/relay/delivery"
 	"tributary/stream"
 )
@@ -52,6 +53,7 @@ type Daemon struct {
 	relay     *relay.Relay
 	engine    *delivery.Engine
 	stream    *stream.Server
+	admin     *admin.Service
 	index     atomic.Pointer[index.Index] // nil until it is there
 	api       current
 	children  *child.Metrics

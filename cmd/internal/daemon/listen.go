@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"tributary/relay/admin"
 )
 
 // Bounds of the public listener. Bodies have their own in package relay.
@@ -38,6 +40,8 @@ func (d *Daemon) listen(ctx context.Context) (err error) {
 func (d *Daemon) servePublic() error {
 	mux := http.NewServeMux()
 	d.relay.Routes(mux)
+	d.openSite().Routes(mux)
+	mux.Handle(admin.PublicPath+"/", d.admin.Public(d.operator))
 	mux.Handle("GET /api/v1/firehose", d.stream.Firehose())
 	mux.Handle("/api/v1/streaming", d.stream.Streaming())
 	mux.Handle("/api/v1/streaming/", d.stream.Streaming())

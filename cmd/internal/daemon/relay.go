@@ -56,7 +56,7 @@ func (d *Daemon) deliver(ctx context.Context) error {
 // openAdmin offers the operator's actions on a unix socket.
 func (d *Daemon) openAdmin() error {
 	tail := d.ingest.Tail()
-	service := admin.New(admin.Deps{
+	d.admin = admin.New(admin.Deps{
 		Relay: d.relay, Tokens: d.tokens, DB: d.db, Log: d.log,
 		Tip: tail.Tip, LogStart: tail.Start, LogSize: d.logSize, StateCursor: d.ingest.StatePosition, Lanes: d.engine.Status, Query: d.query,
 	})
@@ -64,7 +64,7 @@ func (d *Daemon) openAdmin() error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: service.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: d.admin.Handler(), ReadHeaderTimeout: 5 * time.Second}
 	d.parts.add("admin socket", func(ctx context.Context) error {
 		return serve(ctx, server, listener)
 	})

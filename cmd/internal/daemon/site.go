@@ -1,0 +1,37 @@
+package daemon
+
+import (
+	"context"
+
+	"tributary/ingest/token"
+	"tributary/relay/delivery"
+	"tributary/relay/web"
+)
+
+// openSite makes the pages that people read.
+func (d *Daemon) openSite() *web.Site {
+	site := web.New(web.Config{
+		Relay: d.relay, Retention: d.cfg.Kafka.RetentionAge, Search: !d.cfg.ClickHouse.Off(), Figures: d.figures,
+	})
+	d.parts.add("pages", site.Run)
+	return site
+}
+
+func (d *Daemon) figures(ctx context.Context) (web.Figures, error) {
+	tail := d.ingest.Tail()
+	f := web.Figures{Tip: tail.Tip(), LogStart: tail.Start(), Readers: d.stream.Clients(), Failing: make(map[string]bool)}
+	lanes, err := d.engine.Status(ctx)
+	for _, lane := range lanes {
+		f.Delivered += lane.Delivered
+		if lane.State == delivery.StateFailing {
+			f.Failing[lane.Host] = true
+		}
+	}
+	return f, err
+}
+
+// operator accepts a token with the scope admin.
+func (d *Daemon) operator(ctx context.Context, secret string) error {
+	_, err := d.tokens.Verify(ctx, secret, token.Admin)
+	return err
+}

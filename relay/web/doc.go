@@ -1,0 +1,29 @@
+// Package web is what people and directories read of a relay: its front page, its
+// status, who subscribed and who is blocked.
+//
+// # Purpose
+//
+//	GET /                          what this relay is, how to subscribe, figures, policy
+//	GET /api/v1/relay/status       the figures as JSON
+//	GET /api/v1/relay/subscribers  who subscribed, as JSON
+//	GET /api/v1/relay/blocks       who is blocked and why, as JSON
+//	GET /assets/relay.css          the page's style
+//
+// # What it does not do
+//
+// It changes nothing, needs no sign-in and sets no cookie. Operators' notes,
+// actors' URIs, inboxes and errors of deliveries are not shown: admin has them.
+//
+// # Invariants
+//
+//   - Every answer is made of what is in memory; a request costs no query.
+//   - A page holds no script, and what strangers wrote is escaped.
+//   - Rates are of the last minutes of this process, by samples that Run takes.
+//
+// # Map
+//
+//	web.go      Site: New, Routes, Run
+//	status.go   Status and the samples behind its rates
+//	lists.go    subscribers and blocks
+//	page.go     the front page; files/ has its template and its style
+package web
