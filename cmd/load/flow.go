@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -20,13 +21,12 @@ import (
 // flow measures how long a post takes from the inbox to the firehose and to the
 // subscribers.
 type flow struct {
-	target      string
+	serverFlags
 	servers     int
 	subscribers int
 	rate        float64
 	duration    time.Duration
 	seed        uint64
-	pid         int
 	json        bool
 	search      bool
 
@@ -44,7 +44,8 @@ func newFlow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "flow",
 		Short: "Send signed posts at a rate; report the time to the answer, the firehose and the subscribers",
-		Example: `  bin/tributary serve --dev --data /tmp/load &
+		Example: `  go run ./cmd/load flow --program bin/tributary --rate 50
+  bin/tributary serve --dev --data /tmp/load &
   go run ./cmd/load flow --rate 50 --servers 3 --subscribers 10 --duration 30s --pid $!`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,19 +56,24 @@ func newFlow() *cobra.Command {
 			return report.print(cmd.OutOrStdout(), f.json)
 		},
 	}
-	cmd.Flags().StringVar(&f.target, "target", "http://127.0.0.1:8080", "base URL of the relay")
+	f.register(cmd)
 	cmd.Flags().IntVar(&f.servers, "servers", 3, "servers that post")
 	cmd.Flags().IntVar(&f.subscribers, "subscribers", 10, "servers that only receive")
 	cmd.Flags().Float64Var(&f.rate, "rate", 50, "posts a second, of all servers together")
 	cmd.Flags().DurationVar(&f.duration, "duration", 20*time.Second, "how long to post")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of what is written")
-	cmd.Flags().IntVar(&f.pid, "pid", 0, "process of the relay, to report its processor time and memory")
 	cmd.Flags().BoolVar(&f.search, "search", false, "also post one a second with a word of its own, and search for it until it is found")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
 
 func (f *flow) run(ctx context.Context, progress io.Writer) (*report, error) {
+	srv, err := f.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer srv.stop()
+	f.target = srv.target
 	world, err := simulator.New(f.seed, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
@@ -83,20 +89,23 @@ func (f *flow) run(ctx context.Context, progress io.Writer) (*report, error) {
 	}
 	var watching sync.WaitGroup
 	watching.Go(func() { f.watch(conn) })
-	before := usage(f.pid)
-	started := time.Now()
+	m := begin(srv)
 	var searching sync.WaitGroup
 	if f.search {
 		searching.Go(func() { f.searchEach(ctx, senders[0]) })
 	}
 	f.post(ctx, senders, progress)
 	searching.Wait()
-	elapsed := time.Since(started)
 	f.settle(ctx, receivers)
-	after := usage(f.pid)
+	r := f.report(receivers)
+	r.Interrupted = ctx.Err() != nil
+	m.finish(r)
 	_ = conn.Close()
 	watching.Wait()
-	return f.report(receivers, elapsed, after.since(before)), nil
+	f.mu.Lock() // the firehose has ended
+	defer f.mu.Unlock()
+	r.Times = append(r.Times, percentiles("post → firehose", f.frames))
+	return r, nil
 }
 
 // populate makes the servers and subscribes all of them.
@@ -135,7 +144,8 @@ func (f *flow) post(ctx context.Context, senders []*simulator.Server, progress i
 	tick := time.NewTicker(time.Duration(float64(time.Second) / f.rate))
 	defer tick.Stop()
 	end := time.After(f.duration)
-	told := time.Now()
+	var sent atomic.Int64
+	defer show(progress, func() string { return fmt.Sprintf("%d posts sent", sent.Load()) })()
 	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
@@ -145,11 +155,8 @@ func (f *flow) post(ctx context.Context, senders []*simulator.Server, progress i
 		case <-tick.C:
 		}
 		s := senders[n%len(senders)]
+		sent.Add(1)
 		posting.Go(func() { f.one(ctx, s) })
-		if time.Since(told) > 5*time.Second {
-			told = time.Now()
-			fmt.Fprintf(progress, "%d posts sent\n", n+1)
-		}
 	}
 }
 
@@ -214,7 +221,7 @@ func (f *flow) settle(ctx context.Context, receivers []*simulator.Server) {
 	}
 }
 
-func (f *flow) report(receivers []*simulator.Server, elapsed time.Duration, used processUsage) *report {
+func (f *flow) report(receivers []*simulator.Server) *report {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var arrivals []time.Duration
@@ -225,8 +232,13 @@ func (f *flow) report(receivers []*simulator.Server, elapsed time.Duration, used
 			}
 		}
 	}
-	return &report{
-		Posts: len(f.sent), Refused: f.bad, Seconds: elapsed.Seconds(), Subscribers: len(receivers), Deliveries: len(arrivals),
-		Answer: percentiles(f.acks), Firehose: percentiles(f.frames), Inbox: percentiles(arrivals), Search: percentiles(f.found), Process: used,
+	r := &report{
+		Command: "flow", Posts: len(f.acks) + f.needles, Refused: f.bad,
+		Unit: "delivery", Units: len(arrivals), Expected: len(f.acks) * len(receivers),
 	}
+	if len(receivers) == 0 {
+		r.Unit, r.Units, r.Expected = "post", len(f.acks), 0
+	}
+	r.Times = []spread{percentiles("post → answer", f.acks), percentiles("post → subscriber", arrivals), percentiles("post → search", f.found)}
+	return r
 }

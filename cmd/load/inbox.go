@@ -1,42 +1,31 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net/http"
-	"runtime"
-	"strings"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/spf13/cobra"
-
-	"tributary/relay/simulator"
 )
 
-// inbox measures how many signed posts a second the relay accepts. They are
-// signed before the clock starts: a signature costs its sender more than the
-// relay's whole answer.
-type inbox struct {
-	target      string
+// inboxLoad measures how many signed posts a second the relay accepts.
+type inboxLoad struct {
+	serverFlags
 	posts       int
 	connections int
-	seed        uint64
-	pid         int
+	size        int
 	json        bool
 }
 
 func newInbox() *cobra.Command {
-	l := &inbox{}
+	l := &inboxLoad{}
 	cmd := &cobra.Command{
 		Use:   "inbox",
 		Short: "Send posts that were signed before, as fast as they are answered; report posts a second",
-		Example: `  bin/tributary serve --dev --data /tmp/load &
-  go run ./cmd/load inbox --posts 20000 --connections 64 --pid $!`,
+		Example: `  go run ./cmd/load inbox --program bin/tributary --posts 30000 --connections 64
+  bin/tributary serve --dev --data /tmp/load &
+  go run ./cmd/load inbox --posts 20000 --pid $!`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := l.run(cmd.Context(), cmd.ErrOrStderr())
@@ -46,120 +35,50 @@ func newInbox() *cobra.Command {
 			return r.print(cmd.OutOrStdout(), l.json)
 		},
 	}
-	cmd.Flags().StringVar(&l.target, "target", "http://127.0.0.1:8080", "base URL of the relay")
-	cmd.Flags().IntVar(&l.posts, "posts", 10_000, "posts in all")
+	l.register(cmd)
+	cmd.Flags().IntVar(&l.posts, "posts", 20_000, "posts in all")
 	cmd.Flags().IntVar(&l.connections, "connections", 64, "requests under way")
-	cmd.Flags().Uint64Var(&l.seed, "seed", 1, "seed of what is written")
-	cmd.Flags().IntVar(&l.pid, "pid", 0, "process of the relay, to report its processor time and memory")
+	cmd.Flags().IntVar(&l.size, "size", 1400, "bytes of a post's text, which stands in it twice as Mastodon has it")
 	cmd.Flags().BoolVar(&l.json, "json", false, "print JSON")
 	return cmd
 }
 
-// signed is a request that can be sent once.
-type signed struct {
-	header http.Header
-	body   []byte
-}
-
-func (l *inbox) run(ctx context.Context, progress io.Writer) (*report, error) {
-	world, err := simulator.New(l.seed, slog.New(slog.DiscardHandler))
+func (l *inboxLoad) run(ctx context.Context, progress io.Writer) (*report, error) {
+	if l.posts < 2 || l.connections < 1 {
+		return nil, errors.New("there are at least two --posts, and one of --connections")
+	}
+	srv, err := l.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer world.Close()
-	f := &flow{target: l.target, servers: 1}
-	senders, _, err := f.populate(ctx, world)
+	defer srv.stop()
+	w, err := newWorld()
 	if err != nil {
 		return nil, err
 	}
-	requests, err := l.sign(ctx, senders[0], progress)
+	defer w.close()
+	host, err := w.add(nil, false, true, nil)
 	if err != nil {
 		return nil, err
 	}
-	before := usage(l.pid)
-	started := time.Now()
-	answers, refused := l.send(ctx, requests)
-	elapsed := time.Since(started)
-	return &report{
-		Posts: len(requests), Refused: refused, Seconds: elapsed.Seconds(),
-		Answer: percentiles(answers), Process: usage(l.pid).since(before),
-	}, nil
-}
-
-func (l *inbox) sign(ctx context.Context, s *simulator.Server, progress io.Writer) ([]signed, error) {
-	all := make([]signed, l.posts)
-	errs := make([]error, l.posts)
-	var next atomic.Int64
-	var signing sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		signing.Go(func() {
-			for i := int(next.Add(1)) - 1; i < l.posts && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				all[i], errs[i] = l.one(ctx, s)
-				if i%5000 == 4999 {
-					fmt.Fprintf(progress, "%d of %d posts signed\n", i+1, l.posts)
-				}
-			}
-		})
+	if err := host.follow(ctx, srv.target, instance); err != nil {
+		return nil, err
 	}
-	signing.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return all, ctx.Err()
-}
-
-func (l *inbox) one(ctx context.Context, s *simulator.Server) (signed, error) {
-	a, err := s.Create(simulator.Post{Author: "author", Content: "<p>" + strings.Repeat("a post of some length, ", 60) + "</p>"})
+	posts, err := host.prepare(ctx, srv.target, 0, l.posts, l.size, progress)
 	if err != nil {
-		return signed{}, err
+		return nil, err
 	}
-	r, err := s.Signed(ctx, l.target+"/inbox", "author", a.Body)
-	if err != nil {
-		return signed{}, err
-	}
-	return signed{header: r.Header, body: a.Body}, nil
-}
-
-func (l *inbox) send(ctx context.Context, requests []signed) (answers []time.Duration, refused int) {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: l.connections}}
-	defer client.CloseIdleConnections()
-	var next atomic.Int64
-	var mu sync.Mutex
-	var sending sync.WaitGroup
-	for range l.connections {
-		sending.Go(func() {
-			var mine []time.Duration
-			bad := 0
-			for i := int(next.Add(1)) - 1; i < len(requests) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				start := time.Now()
-				if post(ctx, client, l.target+"/inbox", requests[i]) {
-					mine = append(mine, time.Since(start))
-				} else {
-					bad++
-				}
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			answers, refused = append(answers, mine...), refused+bad
-		})
-	}
-	sending.Wait()
-	return answers, refused
-}
-
-func post(ctx context.Context, client *http.Client, url string, s signed) bool {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(s.body))
-	if err != nil {
-		return false
-	}
-	r.Header = s.header
-	resp, err := client.Do(r)
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode/100 == 2
+	s := newSender(srv.target, l.connections, 0, l.posts)
+	s.send(ctx, posts[:1], 0) // the relay fetches the author's key, for which not all can wait
+	m := begin(srv)
+	stop := show(progress, func() string {
+		return fmt.Sprintf("%d of %d posts taken, %d refused", s.done.Load(), l.posts, s.refused.Load())
+	})
+	s.send(ctx, posts[1:], 0)
+	stop()
+	r := &report{Command: "inbox", Interrupted: ctx.Err() != nil, Unit: "post", Posts: int(s.done.Load()), Units: int(s.done.Load()), Refused: int(s.refused.Load())}
+	m.finish(r)
+	r.Times = []spread{percentiles("post → answer", s.answers)}
+	r.Notes = []string{fmt.Sprintf("%d bytes a request; the sender's signatures were made before", len(posts[0].wire))}
+	return r, nil
 }

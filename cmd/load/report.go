@@ -4,16 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 )
 
 // spread is a distribution of times, in milliseconds.
 type spread struct {
+	Name  string  `json:"name"`
 	Count int     `json:"count"`
 	P50   float64 `json:"p50_ms"`
 	P95   float64 `json:"p95_ms"`
@@ -21,82 +19,109 @@ type spread struct {
 	Max   float64 `json:"max_ms"`
 }
 
-func percentiles(all []time.Duration) spread {
+func percentiles(name string, all []time.Duration) spread {
 	if len(all) == 0 {
-		return spread{}
+		return spread{Name: name}
 	}
 	slices.Sort(all)
 	at := func(p float64) float64 {
 		return float64(all[min(int(p*float64(len(all))), len(all)-1)].Microseconds()) / 1000
 	}
-	return spread{len(all), at(0.5), at(0.95), at(0.99), at(1)}
+	return spread{name, len(all), at(0.5), at(0.95), at(0.99), at(1)}
 }
 
-// processUsage is what the relay's process took, of /proc.
-type processUsage struct {
-	CPUSeconds float64 `json:"cpu_seconds"`
-	RSSMiB     float64 `json:"rss_mib"`
-}
-
-const ticksPerSecond = 100 // USER_HZ, the same on every Linux that Go runs on
-
-func usage(pid int) processUsage {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return processUsage{}
-	}
-	_, rest, _ := strings.Cut(string(stat), ") ") // the name may hold anything
-	fields := strings.Fields(rest)
-	number := func(i int) float64 { v, _ := strconv.ParseFloat(fields[i], 64); return v }
-	return processUsage{
-		CPUSeconds: (number(11) + number(12)) / ticksPerSecond,
-		RSSMiB:     number(21) * float64(os.Getpagesize()) / (1 << 20),
-	}
-}
-
-func (u processUsage) since(before processUsage) processUsage {
-	return processUsage{CPUSeconds: u.CPUSeconds - before.CPUSeconds, RSSMiB: u.RSSMiB}
-}
-
+// report is what a command says in the end.
 type report struct {
-	Posts       int          `json:"posts"`
-	Refused     int          `json:"refused"`
-	Seconds     float64      `json:"seconds"`
-	Subscribers int          `json:"subscribers"`
-	Deliveries  int          `json:"deliveries"`
-	Answer      spread       `json:"post_to_answer"`
-	Firehose    spread       `json:"post_to_firehose"`
-	Inbox       spread       `json:"post_to_subscriber"`
-	Search      spread       `json:"post_to_search"`
-	Process     processUsage `json:"relay_process"`
+	Command     string         `json:"command"`
+	Interrupted bool           `json:"interrupted,omitempty"`
+	Seconds     float64        `json:"seconds"`
+	Posts       int            `json:"posts"`
+	Refused     int            `json:"refused"`
+	Unit        string         `json:"unit"` // what Units counts and processor time is divided by
+	Units       int            `json:"units"`
+	Expected    int            `json:"expected,omitempty"` // units, had all of them come
+	PerSecond   float64        `json:"per_second"`
+	ServerMs    float64        `json:"server_cpu_ms_per_unit"`
+	LoadMs      float64        `json:"load_cpu_ms_per_unit"`
+	NewConns    int            `json:"new_connections"`
+	Server      []processUsage `json:"server"`
+	Times       []spread       `json:"times"`
+	Notes       []string       `json:"notes,omitempty"`
+}
+
+// meter measures from now until finish.
+type meter struct {
+	server  *server
+	before  []processUsage
+	own     float64
+	started time.Time
+}
+
+func begin(s *server) *meter {
+	return &meter{server: s, before: usage(s.pid), own: ownSeconds(), started: time.Now()}
+}
+
+// finish fills in what was measured; Unit and Units must be set.
+func (m *meter) finish(r *report) {
+	r.Seconds = time.Since(m.started).Seconds()
+	r.Server = since(usage(m.server.pid), m.before)
+	if r.Units == 0 {
+		return
+	}
+	r.PerSecond = float64(r.Units) / r.Seconds
+	r.LoadMs = 1000 * (ownSeconds() - m.own) / float64(r.Units)
+	for _, p := range r.Server {
+		r.ServerMs += 1000 * p.CPUSeconds / float64(r.Units)
+	}
 }
 
 func (r *report) print(w io.Writer, asJSON bool) error {
 	if asJSON {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(r)
+		return printJSON(w, r)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if r.Interrupted {
+		fmt.Fprintln(t, "interrupted\tthis is what was measured so far")
+	}
 	fmt.Fprintf(t, "posts\t%d in %.1f s (%.1f/s), %d refused\n", r.Posts, r.Seconds, float64(r.Posts)/r.Seconds, r.Refused)
-	unit, n := "post", r.Posts
-	if r.Subscribers > 0 {
-		fmt.Fprintf(t, "deliveries\t%d of %d\n", r.Deliveries, r.Answer.Count*r.Subscribers)
-		unit, n = "delivery", r.Deliveries
-	}
-	if r.Process.CPUSeconds > 0 && n > 0 {
-		fmt.Fprintf(t, "relay process\t%.2f s of processor, %.2f ms a %s, %.0f MiB\n",
-			r.Process.CPUSeconds, 1000*r.Process.CPUSeconds/float64(n), unit, r.Process.RSSMiB)
-	}
-	fmt.Fprintln(t, "ms\tcount\tp50\tp95\tp99\tmax")
-	for _, row := range []struct {
-		name string
-		s    spread
-	}{{"post → answer", r.Answer}, {"post → firehose", r.Firehose}, {"post → subscriber", r.Inbox}, {"post → search", r.Search}} {
-		if row.s.Count == 0 {
-			continue
+	if r.Unit != "post" {
+		fmt.Fprintf(t, "%s\t%d (%.0f/s)", map[string]string{"delivery": "deliveries", "frame": "frames"}[r.Unit], r.Units, r.PerSecond)
+		if r.Expected > 0 {
+			fmt.Fprintf(t, " of %d", r.Expected)
 		}
-		fmt.Fprintf(t, "%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f\n", row.name, row.s.Count, row.s.P50, row.s.P95, row.s.P99, row.s.Max)
+		fmt.Fprintln(t)
+	}
+	if r.Unit == "delivery" {
+		fmt.Fprintf(t, "new connections\t%d, %.4f a %s\n", r.NewConns, float64(r.NewConns)/float64(max(r.Units, 1)), r.Unit)
+	}
+	if len(r.Server) > 0 {
+		fmt.Fprintf(t, "processor time\trelay %.3f ms a %s, load generator %.3f ms\n", r.ServerMs, r.Unit, r.LoadMs)
+	}
+	for _, p := range r.Server {
+		fmt.Fprintf(t, "  %s\t%.2f s, %.0f MiB (peak %.0f)\n", p.Name, p.CPUSeconds, p.RSSMiB, p.PeakMiB)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(t, "note\t%s\n", n)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return r.printTimes(w)
+}
+
+func (r *report) printTimes(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ms\tcount\tp50\tp95\tp99\tmax")
+	for _, s := range r.Times {
+		if s.Count > 0 {
+			fmt.Fprintf(t, "%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f\n", s.Name, s.Count, s.P50, s.P95, s.P99, s.Max)
+		}
 	}
 	return t.Flush()
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
