@@ -50,14 +50,6 @@ func (w *world) close() {
 	}
 }
 
-// connections is how many were opened to the hosts.
-func (w *world) connections() (n int) {
-	for _, p := range w.hosts {
-		n += int(p.conns.Load())
-	}
-	return n
-}
-
 // party is one host: it serves the documents of its actors, whatever their names,
 // and takes what is posted to their inboxes.
 type party struct {
