@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,7 @@ func newRoot() *cobra.Command {
 		Short: "A relay and timeline aggregator for the fediverse",
 		Long: `Tributary is a relay and timeline aggregator for the fediverse (ActivityPub):
 servers subscribe to it, their public posts flow into one log, and from there to
-the other servers and to live streams.`,
+the other servers, to live streams, and into an index for timelines and search.`,
 		Example: `  tributary serve --dev
   tributary admin token create --scope read
   tributary config example > tributary.yaml
@@ -26,9 +27,29 @@ the other servers and to live streams.`,
 		SilenceUsage:  true,
 		SilenceErrors: true, // main prints them
 	}, newServe(), newAdminCommand(), newQuery(), newLog(), newConfig(), newVersion(), newBroker(), newEngine())
+	inGroups(root)
 	root.SetVersionTemplate("tributary {{.Version}}\n")
 	root.SetFlagErrorFunc(suggestFlag)
 	return root
+}
+
+// inGroups sorts the commands by who needs them; one that is not named here stands below.
+func inGroups(root *cobra.Command) {
+	for _, g := range []struct {
+		id, title string
+		commands  []string
+	}{
+		{"run", "Run a relay:", []string{"config", "serve"}},
+		{"operate", "Operate it:", []string{"admin", "log", "query"}},
+		{"parts", "Parts of it, which serve starts by itself:", []string{"broker", "engine"}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, cmd := range root.Commands() {
+			if slices.Contains(g.commands, cmd.Name()) {
+				cmd.GroupID = g.id
+			}
+		}
+	}
 }
 
 // group makes parent hold commands. Alone it prints its help; an unknown command fails with the

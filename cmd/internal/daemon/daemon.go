@@ -55,6 +55,7 @@ type Daemon struct {
 	stream    *stream.Server
 	admin     *admin.Service
 	index     atomic.Pointer[index.Index] // nil until it is there
+	indexed   bool                        // there is or will be one
 	api       current
 	children  *child.Metrics
 }
@@ -134,7 +135,20 @@ func (d *Daemon) Greet(w io.Writer) {
 
   To watch the firehose:
     %s
-`, c.Base(), d.public.Addr(), d.debug.Addr(), d.data.path, c.Inbox(), d.firehoseHint())
+
+  To read timelines, and search (Mastodon's API):
+    %s
+
+  To see who subscribed, and how deliveries go:
+    tributary admin --data %s subscribers list
+`, c.Base(), d.public.Addr(), d.debug.Addr(), d.data.path, c.Inbox(), d.firehoseHint(), d.timelineHint(), d.data.path)
+}
+
+func (d *Daemon) timelineHint() string {
+	if !d.indexed {
+		return "off: there is no index, by clickhouse.url or for want of its library (the log says which)"
+	}
+	return d.community.Base() + "/api/v1/timelines/public"
 }
 
 func (d *Daemon) firehoseHint() string {

@@ -37,6 +37,7 @@ func (d *Daemon) openIndex(ctx context.Context) error {
 	if options == nil {
 		return nil
 	}
+	d.indexed = true
 	d.parts.add("index", func(ctx context.Context) error { return d.runIndex(ctx, options, ready) })
 	return nil
 }
