@@ -239,7 +239,7 @@ func TestHasProof(t *testing.T) {
 		`"proof":{"verificationMethod":"https://b.example/u#ed"}`:                             false,
 		`"proof":[{"verificationMethod":"https://a.example/u#ed"}]`:                           false,
 		`"proof":"https://a.example/u#ed"`:                                                    false,
-		`"to":[]`: false,
+		`"to":[]`:                                                                             false,
 	} {
 		a, err := ParseActivity([]byte(`{"type":"Create","actor":"https://a.example/u",` + member + `}`))
 		if err != nil || a.HasProof != want {

@@ -62,7 +62,11 @@ func TestActorRefuses(t *testing.T) {
 	f("gone", p.URL+"/gone", ErrGone)
 	f("tombstone", p.serve("/dead", object{"id": p.URL + "/dead", "type": "Tombstone", "formerType": "Person"}), ErrGone)
 	p.handle("/blocked", status(http.StatusForbidden))
-	f("refused", p.URL+"/blocked", ErrRefused)
+	if _, err := c.Actor(t.Context(), p.URL+"/blocked"); !errors.Is(err, ErrRefused) || p.hit("/blocked") != 2 {
+		t.Errorf("refused: %v, asked %d times: not once in each form of signature", err, p.hit("/blocked"))
+	}
+	p.handle("/blocked2", status(http.StatusForbidden))
+	f("refused again", p.URL+"/blocked2", ErrRefused)
 	p.handle("/broken", status(http.StatusBadGateway))
 	f("broken", p.URL+"/broken", ErrTemporary)
 	f("ids that point on and on", p.serve("/a", person(p.URL+"/b", theirKey())), ErrNotFound)

@@ -28,6 +28,7 @@ type Client struct {
 	http      *http.Client
 	gate      *gate
 	cache     *cache
+	forms     *signature.Preferences // of hosts that answer our signed GETs
 	store     *store
 	flights   singleflight.Group
 
@@ -63,6 +64,7 @@ func newClient(cfg Config, signer *signature.Signer, db *state.DB, log *slog.Log
 		transport: newTransport(cfg, permit),
 		gate:      newGate(cfg, now),
 		cache:     newCache(cfg.CachedActors),
+		forms:     signature.NewPreferences(now),
 		store:     newStore(db, cfg),
 	}
 	c.http = &http.Client{

@@ -11,8 +11,8 @@
 // # What it does not do
 //
 // It does not decide whom to talk to (blocks are the caller's, asked before a key
-// is fetched), does not retry, and reads no key given as a bare URI: every server
-// that signs embeds its keys.
+// is fetched), does not retry what failed, and reads no key given as a bare URI: every
+// server that signs embeds its keys.
 //
 // # Invariants
 //
@@ -51,6 +51,13 @@
 // actor, signed by theirs. So **our own actor must be served to anybody, unsigned
 // requests included**; if it demanded a signature, we would fetch their key to check
 // theirs, signed by ours, and so on without end.
+//
+// # Forms of signature
+//
+// A GET goes out with a draft-cavage signature. A server that refuses it (401, 403) is
+// asked once more with one of RFC 9421, and if the URL has a query with one that leaves the
+// query out, as Fedify does. What a host accepts is remembered for a day, that it accepts
+// none for an hour (signature.Preferences).
 //
 // # Stale actors
 //

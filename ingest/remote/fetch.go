@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"tributary/ingest/signature"
 )
 
 // document is a fetched document.
@@ -48,41 +50,71 @@ func (c *Client) get(ctx context.Context, uri string, why purpose) (document, er
 	}
 }
 
+// got is what came of one GET.
+type got struct {
+	raw    []byte
+	next   *url.URL
+	err    error
+	fault  fault
+	answer signature.Answer
+}
+
 // getOnce fetches from one URL: either the body, or where the answer points to. It
-// holds a place of u's host meanwhile.
+// holds a place of u's host meanwhile. A host that refuses the signature is asked again
+// in another form; what counts is the first answer, or the one to a form that it accepts.
 func (c *Client) getOnce(ctx context.Context, u *url.URL, why purpose) (raw []byte, next *url.URL, err error) {
 	leave, err := c.gate.enter(u, why)
 	if err != nil {
 		return nil, nil, err
 	}
-	f := unknown
-	defer func() { leave(f) }()
+	var g got
+	defer func() { leave(g.fault) }()
+	if c.signer == nil {
+		g = c.getAs(ctx, u, signature.FormCavage)
+		return g.raw, g.next, g.err
+	}
+	tried := false
+	c.forms.Knock(u.Host, u.RawQuery != "", func(form signature.Form) signature.Answer {
+		this := c.getAs(ctx, u, form)
+		if !tried || this.answer == signature.Accepted {
+			g = this
+		}
+		tried = true
+		return this.answer
+	})
+	return g.raw, g.next, g.err
+}
 
+// getAs does it once, signed in a form.
+func (c *Client) getAs(ctx context.Context, u *url.URL, form signature.Form) got {
+	g := got{fault: unknown, answer: signature.Unclear}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r, err := c.newGet(ctx, u)
+	r, err := c.newGet(ctx, u, form)
 	if err != nil {
-		return nil, nil, err
+		g.err = err
+		return g
 	}
 	timer := time.AfterFunc(c.cfg.HeaderTimeout, func() { cancel(errHeaderTimeout) })
 	defer timer.Stop()
 	resp, err := c.http.Do(r)
 	if err != nil {
-		f = c.faultOf(ctx, err)
-		return nil, nil, failed(ctx, err)
+		g.fault, g.err = c.faultOf(ctx, err), failed(ctx, err)
+		return g
 	}
 	timer.Stop()
-	raw, next, err = c.read(resp)
-	if f = noFault; errors.Is(err, errBody) {
-		f = c.faultOf(ctx, err)
-		err = failed(ctx, err)
+	g.answer = signature.AnswerOf(resp.StatusCode, resp.Header)
+	g.raw, g.next, g.err = c.read(resp)
+	if g.fault = noFault; errors.Is(g.err, errBody) {
+		g.fault = c.faultOf(ctx, g.err)
+		g.err = failed(ctx, g.err)
 	}
 	timer.Reset(drainTimeout) // the verdict stands: an error page that trickles holds no place
 	Drain(resp.Body)
-	return raw, next, err
+	return g
 }
 
-func (c *Client) newGet(ctx context.Context, u *url.URL) (*http.Request, error) {
+func (c *Client) newGet(ctx context.Context, u *url.URL, form signature.Form) (*http.Request, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -90,7 +122,7 @@ func (c *Client) newGet(ctx context.Context, u *url.URL) (*http.Request, error) 
 	r.Header["Accept"] = []string{accept}
 	r.Header["User-Agent"] = []string{c.cfg.UserAgent}
 	if c.signer != nil {
-		if err := c.signer.SignGet(ctx, r); err != nil {
+		if err := c.signer.SignAs(ctx, r, "", form); err != nil {
 			return nil, fmt.Errorf("%w: %w", errBusy, err)
 		}
 	}

@@ -198,7 +198,8 @@ func TestAssertionKey(t *testing.T) {
 	actor := person(uri, theirKey())
 	actor["assertionMethod"] = []any{
 		key(uri+"#ed", uri), key(uri+"#other", p.URL+"/users/other"), key(uri+"#none", ""), key("https://else.example/k", uri),
-		object{"id": uri + "#rsa", "type": "Multikey", "controller": uri, "publicKeyMultibase": "z4MX"}, uri + "#reference",
+		object{"id": uri + "#rsa", "type": "Multikey", "controller": uri, "publicKeyMultibase": "z4MX"},
+		uri + "#reference",
 	}
 	p.serve("/users/ed", actor)
 	if key, err := c.AssertionKey(t.Context(), uri+"#ed"); err != nil || key.Owner.URI != uri || key.ID != uri+"#ed" {

@@ -21,7 +21,8 @@
 // No network and no cache: who fetches a key, and whether it belongs to the
 // actor, is ingest/remote's business. No memory of signatures already seen:
 // [Signature.Hash] and [Signature.Expires] are what the replay table stores. No
-// choice of a form: which one a server accepts is found out by who sends.
+// choice of a form: which one a server accepts is found out by who sends, with the
+// help of [Preferences].
 //
 // The host that a request was sent to is r.Host, and a signature binds the
 // request to it. It does not say that this host is us: a caller that can be
@@ -65,6 +66,8 @@
 //	contentdigest.go  the Content-Digest header
 //	signer.go         Signer: SignPost, SignGet
 //	form.go           SignAs: the forms in which we sign
+//	preferences.go    which one a host accepts
+//	multibase.go      Multikeys
 //	key.go            keys and their PEM forms
 //	errors.go         sentinels and Reason
 //	metrics.go        the number of waiting signers

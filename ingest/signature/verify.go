@@ -33,6 +33,13 @@ func (s *Signature) Verify(r *http.Request, body []byte, key crypto.PublicKey, n
 	if err := s.Check(r, body, now); err != nil {
 		return err
 	}
+	return s.VerifyChecked(r, key)
+}
+
+// VerifyChecked is what Verify does after Check, for a caller that had to call Check
+// itself, for the same request, before it had the key. Without Check it says nothing
+// of the body, nor of the time.
+func (s *Signature) VerifyChecked(r *http.Request, key crypto.PublicKey) error {
 	if s.message != nil {
 		return s.verifyMessage(r, key)
 	}
