@@ -58,14 +58,14 @@ func keyRefusal(keyID string, err error) error {
 	return unavailable(err)
 }
 
-// verify checks the signature, once more with the key fetched anew when it does
-// not fit: keys rotate.
+// verify checks the signature, of which take has checked all that needs no key,
+// once more with the key fetched anew when it does not fit: keys rotate.
 func (in *inbox) verify(ctx context.Context, req *request, key *remote.Key) error {
-	err := req.signature.Verify(req.http, req.body, key.Public, in.now())
+	err := req.signature.VerifyChecked(req.http, key.Public)
 	if errors.Is(err, signature.ErrInvalid) || errors.Is(err, signature.ErrAlgorithm) {
 		if fresh := in.refreshed(ctx, req.signature.KeyID); fresh != nil {
 			key = fresh
-			err = req.signature.Verify(req.http, req.body, key.Public, in.now())
+			err = req.signature.VerifyChecked(req.http, key.Public)
 		}
 	}
 	if err != nil {
