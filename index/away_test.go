@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tributary/ingest"
+	"tributary/ingest/lease"
 )
 
 // line is the way to the server, which can be cut.
@@ -93,7 +94,7 @@ func TestStoredTwice(t *testing.T) {
 	before := must(e.Timeline(ctx, Timeline{}))
 	for range 3 {
 		e.stop()
-		if err := saveCursor(ctx, e.DB, 0); err != nil {
+		if err := saveCursor(ctx, e.DB, lease.Term{}, 0); err != nil {
 			t.Fatal(err)
 		}
 		e.start()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tributary/ingest"
+	"tributary/ingest/lease"
 )
 
 var (
@@ -205,7 +206,7 @@ func (x *Index) fillTable(b *testing.B, n int) {
 			}
 		}
 		rows.hours = nil
-		if err := x.storeBatch(b.Context(), rows); err != nil {
+		if err := x.storeBatch(b.Context(), lease.Term{}, rows); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"tributary/ingest/lease"
 	"tributary/ingest/state"
 )
 
@@ -24,8 +25,12 @@ func loadCursor(ctx context.Context, db *state.DB) (uint64, error) {
 	return uint64(seq), nil
 }
 
-func saveCursor(ctx context.Context, db *state.DB, seq uint64) error {
+// saveCursor fails with lease.ErrLost when another node writes the index.
+func saveCursor(ctx context.Context, db *state.DB, term lease.Term, seq uint64) error {
 	err := db.Write(ctx, func(tx *sql.Tx) error {
+		if err := term.Check(ctx, tx); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO cursors (name, seq, updated_at) VALUES ($1, $2, $3)
 			ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, updated_at = excluded.updated_at`,
 			cursorName, int64(seq), time.Now().UnixMilli())

@@ -11,6 +11,7 @@ import (
 	"tributary/ingest"
 	"tributary/ingest/ap"
 	"tributary/ingest/ingesttest"
+	"tributary/ingest/lease"
 )
 
 func dated(n int, published time.Time) *ingest.Record {
@@ -118,7 +119,7 @@ func TestGapsAreRecorded(t *testing.T) {
 	event := ingest.Event{Name: ingest.EventExpired, From: 5, To: 9}
 	b := &batch{gaps: []ingest.Event{event}, position: 9}
 	for range 2 { // a batch may be stored twice
-		if err := x.storeBatch(context.Background(), b); err != nil {
+		if err := x.storeBatch(context.Background(), lease.Term{}, b); err != nil {
 			t.Fatal(err)
 		}
 	}

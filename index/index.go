@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tributary/ingest"
+	"tributary/ingest/lease"
 	"tributary/ingest/state"
 )
 
@@ -23,6 +24,7 @@ type Config struct {
 	Tail       *ingest.Tail        // what is read; nil: queries only
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
+	Leases     *lease.Keeper         // decide which node writes; nil: this one is alone
 }
 
 // Index stores what the log says in ClickHouse and answers questions about it.
@@ -31,6 +33,7 @@ type Index struct {
 	options  *clickhouse.Options
 	db       *state.DB
 	tail     *ingest.Tail
+	leases   *lease.Keeper
 	log      *slog.Logger
 	metrics  *metrics
 	now      func() time.Time
@@ -65,7 +68,7 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 		return nil, fmt.Errorf("index: open: %w", err)
 	}
 	x := &Index{
-		conn: conn, options: options, db: cfg.DB, tail: cfg.Tail, log: cfg.Logger.With("component", "index"),
+		conn: conn, options: options, db: cfg.DB, tail: cfg.Tail, leases: cfg.Leases, log: cfg.Logger.With("component", "index"),
 		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: trends{making: make(semaphore, 1)},
 	}
 	if err := x.open(ctx); err != nil {

@@ -14,6 +14,7 @@ import (
 	"tributary/ingest"
 	"tributary/ingest/ap"
 	"tributary/ingest/ingesttest"
+	"tributary/ingest/lease"
 	"tributary/ingest/testseed"
 )
 
@@ -156,7 +157,7 @@ func (w *world) disturb() {
 		w.restart()
 	case 1: // the cursor was not saved
 		w.stop()
-		if err := saveCursor(context.Background(), w.DB, w.rand.Uint64N(w.Position()+1)); err != nil {
+		if err := saveCursor(context.Background(), w.DB, lease.Term{}, w.rand.Uint64N(w.Position()+1)); err != nil {
 			w.t.Fatal(err)
 		}
 		w.start()

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tributary/ingest"
+	"tributary/ingest/lease"
 )
 
 // readAtOnce is how many records one call of the reader brings at most.
@@ -28,7 +29,27 @@ const insertAtOnce = 8192
 // The same records come again, perhaps in other batches, and make the same rows:
 // id and seq say which version of what a row is, sets of ids count each once, and
 // a withdrawal that was applied finds nothing left to hide.
+//
+// Of several nodes one stores at a time (the lease "index"). One that lost the lease and
+// does not know yet stores what the next one stores too, as after a crash; the cursor it
+// cannot write.
 func (x *Index) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var failed error
+	x.leases.Serve(ctx, cursorName, 1, func(ctx context.Context, term lease.Term) {
+		if failed = x.serve(ctx, term); failed != nil {
+			cancel()
+		}
+	})
+	return failed
+}
+
+// serve stores while this node has the lease.
+func (x *Index) serve(ctx context.Context, term lease.Term) error {
+	if x.leases.Shared() && !x.takeOver(ctx) {
+		return nil
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	batches := make(chan *batch)
@@ -38,10 +59,27 @@ func (x *Index) Run(ctx context.Context) error {
 		defer close(batches)
 		failed = x.compose(ctx, batches)
 	})
-	x.store(ctx, batches)
+	x.store(ctx, term, batches)
 	cancel()
 	composing.Wait()
 	return failed
+}
+
+// takeOver finds out where the last node stopped; false when ctx ended first.
+func (x *Index) takeOver(ctx context.Context) bool {
+	for pause := 50 * time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 2*time.Second) {
+		position, err := loadCursor(ctx, x.db)
+		if err == nil {
+			err = x.rollups.load(ctx, x.conn)
+		}
+		if err == nil {
+			x.position.Store(position)
+			return true
+		}
+		x.log.Warn("the index cannot be taken over, trying again", "err", err)
+		sleep(ctx, pause)
+	}
+	return false
 }
 
 // compose fills batches: full ones at once, others after a short wait.
@@ -114,14 +152,14 @@ func (x *Index) take(b *batch, c *composer, entries []*ingest.Entry) {
 }
 
 // store stores batches in order, and computes touched hours again in between.
-func (x *Index) store(ctx context.Context, in <-chan *batch) {
+func (x *Index) store(ctx context.Context, term lease.Term, in <-chan *batch) {
 	pass := time.NewTicker(x.tune.rollupPause)
 	defer pass.Stop()
 	due := false
 	for {
 		select {
 		case b, ok := <-in:
-			if !ok || !x.storeUntilDone(ctx, b) {
+			if !ok || !x.storeUntilDone(ctx, term, b) {
 				return
 			}
 		case <-pass.C:
@@ -133,16 +171,17 @@ func (x *Index) store(ctx context.Context, in <-chan *batch) {
 	}
 }
 
-// storeUntilDone tries until the batch is stored; false when ctx ended first.
-func (x *Index) storeUntilDone(ctx context.Context, b *batch) bool {
+// storeUntilDone tries until the batch is stored; false when ctx ended first, or
+// another node stores.
+func (x *Index) storeUntilDone(ctx context.Context, term lease.Term, b *batch) bool {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		begun := time.Now()
-		err := x.storeBatch(ctx, b)
+		err := x.storeBatch(ctx, term, b)
 		if err == nil {
 			x.metrics.stored(b, time.Since(begun), x.now(), x.behind())
 			return true
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, lease.ErrLost) {
 			return false
 		}
 		x.metrics.failure()
@@ -157,7 +196,7 @@ func (x *Index) behind() uint64 {
 	return tip - min(tip, at)
 }
 
-func (x *Index) storeBatch(ctx context.Context, b *batch) error {
+func (x *Index) storeBatch(ctx context.Context, term lease.Term, b *batch) error {
 	if err := x.insertRows(ctx, b); err != nil {
 		return err
 	}
@@ -170,7 +209,7 @@ func (x *Index) storeBatch(ctx context.Context, b *batch) error {
 	if err := x.recordGaps(ctx, b.gaps); err != nil {
 		return err
 	}
-	if err := saveCursor(ctx, x.db, b.position); err != nil {
+	if err := saveCursor(ctx, x.db, term, b.position); err != nil {
 		return err
 	}
 	x.position.Store(b.position)

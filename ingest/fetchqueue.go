@@ -9,7 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
+
 	"tributary/ingest/ap"
+	"tributary/ingest/lease"
 	"tributary/ingest/remote"
 	"tributary/ingest/state"
 )
@@ -23,7 +26,11 @@ const (
 	fetchPoll        = time.Second // how soon a row that became due is noticed
 	fetchFirstDelay  = 5 * time.Second
 	fetchLongestWait = 6 * time.Hour
+	fetchShards      = 16 // parts that the hosts are dealt in among the nodes
 )
+
+// fetchLease is the kind of these parts.
+const fetchLease = "fetches"
 
 // Origin fetches from the servers where things live.
 type Origin interface {
@@ -38,17 +45,29 @@ type Origin interface {
 // after the append, before the row is removed: it is fetched again, and
 // admission finds the object known. A Delete that overtakes a fetch removes the
 // row, and its tombstone stops the fetch that is already on its way.
+//
+// The hosts are dealt among the nodes, by lease. A node that has lost one and does not
+// know yet may fetch what the next one fetches too: as after a crash, admission finds
+// it known.
 type FetchQueue struct {
 	db        *state.DB
 	origin    Origin
 	blocked   func(uri string) bool
 	admission *Admission // set by NewAdmission
+	leases    *lease.Keeper
 	logger    *slog.Logger
 	metrics   *metrics
 	wake      chan struct{} // capacity 1
 
-	mu   sync.Mutex
-	busy map[string]bool // hosts being worked on; guarded by mu
+	mu     sync.Mutex
+	busy   map[string]bool     // hosts being worked on; guarded by mu
+	shares map[int]*fetchShare // parts of the hosts that are ours; guarded by mu
+}
+
+// fetchShare is a part of the hosts while this node has it.
+type fetchShare struct {
+	ctx  context.Context
+	work sync.WaitGroup // added to while the share is in FetchQueue.shares
 }
 
 // NewFetchQueue returns the queue over the table fetches of l's database. Of
@@ -60,7 +79,7 @@ func NewFetchQueue(l *Log, origin Origin, blocked func(uri string) bool) *FetchQ
 	}
 	return &FetchQueue{
 		db: l.db, origin: origin, blocked: blocked, logger: l.logger, metrics: l.metrics,
-		wake: make(chan struct{}, 1), busy: make(map[string]bool),
+		wake: make(chan struct{}, 1), busy: make(map[string]bool), shares: make(map[int]*fetchShare), leases: l.leases,
 	}
 }
 
@@ -97,11 +116,15 @@ func (q *FetchQueue) add(ctx context.Context, uri string, grant Grant, giver str
 	if err != nil {
 		return fmt.Errorf("ingest: queue fetch: %w", err)
 	}
+	q.poke()
+	return nil
+}
+
+func (q *FetchQueue) poke() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 func (q *FetchQueue) drop(ctx context.Context, uri string) error {
@@ -123,8 +146,9 @@ func (q *FetchQueue) drop(ctx context.Context, uri string) error {
 
 // Run works the queue off until ctx ends.
 func (q *FetchQueue) Run(ctx context.Context) error {
-	var workers sync.WaitGroup
-	defer workers.Wait()
+	var serving sync.WaitGroup
+	defer serving.Wait() // the shares, and they for who works on them
+	serving.Go(func() { q.leases.Serve(ctx, fetchLease, fetchShards, q.serve) })
 	slots := make(chan struct{}, fetchParallel)
 	timer := time.NewTicker(fetchPoll)
 	defer timer.Stop()
@@ -134,19 +158,22 @@ func (q *FetchQueue) Run(ctx context.Context) error {
 			q.logger.Error("fetch queue cannot be read, trying again", "err", err)
 		}
 		for _, host := range hosts {
-			if !q.claim(host) {
-				continue
-			}
 			select {
 			case slots <- struct{}{}:
 			case <-ctx.Done():
 				return nil
 			}
-			workers.Go(func() {
+			share := q.claim(host)
+			if share == nil {
+				<-slots
+				continue
+			}
+			go func() {
+				defer share.work.Done()
 				defer func() { <-slots }()
 				defer q.release(host)
-				q.workHost(ctx, host)
-			})
+				q.workHost(share.ctx, host)
+			}()
 		}
 		select {
 		case <-ctx.Done():
@@ -157,15 +184,34 @@ func (q *FetchQueue) Run(ctx context.Context) error {
 	}
 }
 
-func (q *FetchQueue) claim(host string) bool {
+// serve has a part of the hosts worked on until ctx ends.
+func (q *FetchQueue) serve(ctx context.Context, term lease.Term) {
+	s := &fetchShare{ctx: ctx}
+	q.mu.Lock()
+	q.shares[term.Shard] = s
+	q.mu.Unlock()
+	q.poke()
+	<-ctx.Done()
+	q.mu.Lock()
+	delete(q.shares, term.Shard)
+	q.mu.Unlock()
+	s.work.Wait()
+}
+
+// claim begins the work on a host: nil when another node, or somebody here, does it.
+func (q *FetchQueue) claim(host string) *fetchShare {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.busy[host] {
-		return false
+	s := q.shares[fetchShard(host)]
+	if s == nil || q.busy[host] {
+		return nil
 	}
 	q.busy[host] = true
-	return true
+	s.work.Add(1)
+	return s
 }
+
+func fetchShard(host string) int { return int(xxhash.Sum64String(host) % fetchShards) }
 
 func (q *FetchQueue) release(host string) {
 	q.mu.Lock()
@@ -174,8 +220,12 @@ func (q *FetchQueue) release(host string) {
 }
 
 func (q *FetchQueue) dueHosts(ctx context.Context) ([]string, error) {
+	most := 4 * fetchParallel
+	if q.leases.Shared() {
+		most *= fetchShards // other nodes' are among them
+	}
 	rows, err := q.db.Read().QueryContext(ctx, `SELECT DISTINCT host FROM fetches WHERE next_at <= $1 LIMIT $2`,
-		time.Now().UnixMilli(), 4*fetchParallel)
+		time.Now().UnixMilli(), most)
 	if err != nil {
 		return nil, fmt.Errorf("ingest: due fetches: %w", err)
 	}
