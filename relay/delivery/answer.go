@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"tributary/ingest/signature"
 )
 
 // verdict is what an answer says, and of whom.
@@ -26,6 +28,7 @@ type answer struct {
 	text    string        // status or error, and the first words of the body; "" for 2xx
 	after   time.Duration // what Retry-After asks for, bounded
 	timeout bool
+	said    signature.Answer // of the form of our signature
 }
 
 // judge says whom a status judges. 401 and 403 are the server's:

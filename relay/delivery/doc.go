@@ -24,6 +24,9 @@
 // min, or what Retry-After says, up to 1 h) one request probes, with the oldest record
 // that is not settled.
 //
+// After 401 and 403 a delivery is tried once more at once, signed in another form
+// (RFC 9421); what a host accepts is remembered (signature.Preferences).
+//
 // One exception, for servers that answer 500 for ever to one activity that they
 // cannot parse: a record that got ten of them, over ten minutes, while a hundred
 // others went through, is given up too; and every other probe is made with the record

@@ -16,6 +16,7 @@ import (
 	"tributary/ingest"
 	"tributary/ingest/crashpoint"
 	"tributary/ingest/lease"
+	"tributary/ingest/signature"
 	"tributary/ingest/state"
 )
 
@@ -105,6 +106,7 @@ func newEngine(cfg Config, d Deps, log source) (*Engine, error) {
 		stale: make(chan struct{}, 1),
 	}
 	e.sender = &sender{
+		forms:  signature.NewPreferences(nil),
 		client: d.Client, signer: d.Signer, timeout: cfg.Timeout,
 		patient: make(chan struct{}, runtime.GOMAXPROCS(0)), metrics: e.metrics, log: e.logger,
 	}

@@ -21,6 +21,7 @@ import (
 
 	"tributary/ingest"
 	"tributary/ingest/lease"
+	"tributary/ingest/signature"
 	"tributary/ingest/state"
 	"tributary/ingest/state/statetest"
 )
@@ -301,7 +302,7 @@ func upTo(first, last uint64) (s []uint64) {
 // stubSigner signs nothing.
 type stubSigner struct{}
 
-func (stubSigner) SignPost(_ context.Context, r *http.Request, digest string) error {
+func (stubSigner) SignAs(_ context.Context, r *http.Request, digest string, _ signature.Form) error {
 	r.Header["Digest"] = []string{digest}
 	r.Header["Signature"] = []string{"stub"}
 	return nil

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"tributary/ingest/signature"
 )
 
 // Doer sends a request, without following redirects and only to addresses that
@@ -22,7 +24,7 @@ type Doer interface {
 // Signer signs requests as one of our actors and bounds how many signatures are
 // made at once. *signature.Signer is one.
 type Signer interface {
-	SignPost(ctx context.Context, r *http.Request, digest string) error
+	SignAs(ctx context.Context, r *http.Request, digest string, form signature.Form) error
 }
 
 // contentType is what every server takes at its inbox.
@@ -38,6 +40,7 @@ type sender struct {
 	client  Doer
 	signer  Signer
 	timeout time.Duration
+	forms   *signature.Preferences // of the inboxes' hosts
 	// patient bounds the old records that wait for a signature, so that lanes that
 	// catch up cannot fill the queue of the signer before live posts.
 	patient chan struct{}
@@ -53,18 +56,35 @@ type letter struct {
 	old    bool // not live: waits in line behind what is
 }
 
-// send signs and posts. It blocks for the signer's queue, the server's timeout
-// and bodyTimeout at most; when ctx ends the verdict is aborted.
+// send signs and posts; when ctx ends the verdict is aborted. A server that refuses
+// the signature is tried once more in another form of it, if it may know that. What counts
+// is the first answer, unless it takes the other one.
 func (s *sender) send(ctx context.Context, l letter) answer {
+	var ans answer
+	tried := false
+	s.forms.Knock(l.to.Host, false, func(form signature.Form) signature.Answer {
+		this := s.sendAs(ctx, l, form)
+		if !tried || this.verdict == aborted || this.said == signature.Accepted {
+			ans = this
+		}
+		tried = true
+		return this.said
+	})
+	return ans
+}
+
+// sendAs does it once. It blocks for the signer's queue, the server's timeout and
+// bodyTimeout at most.
+func (s *sender) sendAs(ctx context.Context, l letter, form signature.Form) answer {
 	call, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	req := request(call, l)
-	if err := s.sign(ctx, req, l); err != nil {
+	if err := s.sign(ctx, req, l, form); err != nil {
 		if ctx.Err() != nil {
-			return answer{verdict: aborted}
+			return answer{verdict: aborted, said: signature.Unclear}
 		}
 		s.log.Error("a delivery cannot be signed", "err", err)
-		return answer{verdict: judgedServer, text: "signing: " + err.Error()}
+		return answer{verdict: judgedServer, text: "signing: " + err.Error(), said: signature.Unclear}
 	}
 	start := time.Now()
 	deadline := time.AfterFunc(s.timeout, func() { cancel(errTimeout) })
@@ -92,7 +112,7 @@ func request(ctx context.Context, l letter) *http.Request {
 	return req.WithContext(ctx)
 }
 
-func (s *sender) sign(ctx context.Context, req *http.Request, l letter) error {
+func (s *sender) sign(ctx context.Context, req *http.Request, l letter, form signature.Form) error {
 	if l.old {
 		select {
 		case s.patient <- struct{}{}:
@@ -102,7 +122,7 @@ func (s *sender) sign(ctx context.Context, req *http.Request, l letter) error {
 		}
 	}
 	start := time.Now()
-	err := s.signer.SignPost(ctx, req, l.digest)
+	err := s.signer.SignAs(ctx, req, l.digest, form)
 	s.metrics.signed(time.Since(start))
 	return err
 }
@@ -111,14 +131,14 @@ func (s *sender) sign(ctx context.Context, req *http.Request, l letter) error {
 func (s *sender) failed(ctx, call context.Context, err error) answer {
 	switch {
 	case ctx.Err() != nil:
-		return answer{verdict: aborted}
+		return answer{verdict: aborted, said: signature.Unclear}
 	case errors.Is(context.Cause(call), errTimeout), errors.Is(err, context.DeadlineExceeded), isTimeout(err):
-		return answer{verdict: judgedServer, timeout: true, text: fmt.Sprintf("timeout: %v of %v", errTimeout, s.timeout)}
+		return answer{verdict: judgedServer, timeout: true, said: signature.Unclear, text: fmt.Sprintf("timeout: %v of %v", errTimeout, s.timeout)}
 	}
 	if u := (*url.Error)(nil); errors.As(err, &u) {
 		err = u.Err // without method and URL, which the lane knows
 	}
-	return answer{verdict: judgedServer, text: "network: " + oneLine([]byte(err.Error()))}
+	return answer{verdict: judgedServer, said: signature.Unclear, text: "network: " + oneLine([]byte(err.Error()))}
 }
 
 func isTimeout(err error) bool {
@@ -132,7 +152,10 @@ var buffers = sync.Pool{New: func() any { return new([bodyMax]byte) }}
 // read to the end, so that the connection can be used again, and endless ones
 // are left.
 func read(resp *http.Response) answer {
-	ans := answer{verdict: judge(resp.StatusCode), status: resp.StatusCode}
+	ans := answer{
+		verdict: judge(resp.StatusCode), status: resp.StatusCode,
+		said: signature.AnswerOf(resp.StatusCode, resp.Header),
+	}
 	if ans.verdict == settled && resp.ContentLength == 0 {
 		return ans
 	}

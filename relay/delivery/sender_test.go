@@ -42,6 +42,7 @@ func sink(t testing.TB, h http.HandlerFunc) (server *httptest.Server, connection
 func newSender(t testing.TB, signer Signer, timeout time.Duration) *sender {
 	return &sender{
 		client: loopback(t, nil), signer: signer, timeout: timeout, patient: make(chan struct{}, 1),
+		forms:   signature.NewPreferences(nil),
 		metrics: NewMetrics(prometheus.NewRegistry()), log: quiet(),
 	}
 }
@@ -183,5 +184,45 @@ func TestSendThatIsEndedSaysNothing(t *testing.T) {
 	}()
 	if ans := s.send(ctx, letterTo(t, server.URL+"/inbox")); ans.verdict != aborted {
 		t.Errorf("%+v", ans)
+	}
+}
+
+// A server that reads only RFC 9421 gets that at the second try, and from then on at once.
+func TestSendInAnotherForm(t *testing.T) {
+	key, err := signature.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer := signature.NewSigner("https://relay.example/actor#main-key", key, 1)
+	var requests, blocked atomic.Int64
+	server, _ := sink(t, func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		body, _ := io.ReadAll(r.Body)
+		sig, err := signature.Parse(r)
+		if err == nil {
+			err = sig.Verify(r, body, &key.PublicKey, time.Now())
+		}
+		switch {
+		case blocked.Load() > 0:
+			http.Error(w, "blocked", http.StatusForbidden)
+		case err != nil || len(r.Header["Signature-Input"]) == 0:
+			http.Error(w, fmt.Sprint("signature: ", err), http.StatusUnauthorized)
+		default:
+			w.WriteHeader(http.StatusAccepted)
+		}
+	})
+	s := newSender(t, signer, 30*time.Second)
+	for i, want := range []int64{2, 1} {
+		requests.Store(0)
+		if a := s.send(t.Context(), letterTo(t, server.URL+"/inbox")); a.verdict != settled || requests.Load() != want {
+			t.Errorf("send %d: %+v after %d requests", i, a, requests.Load())
+		}
+	}
+	blocked.Store(1)
+	for i, want := range []int64{2, 1} { // the first answer counts, and the host is not asked twice again
+		requests.Store(0)
+		if a := s.send(t.Context(), letterTo(t, server.URL+"/inbox")); a.status != http.StatusForbidden || requests.Load() != want {
+			t.Errorf("blocked %d: %+v after %d requests", i, a, requests.Load())
+		}
 	}
 }
