@@ -286,10 +286,14 @@ func (a *Admission) lowerConsent(ctx context.Context, r *Record, author knownAut
 	})
 }
 
-// admitActor handles an actor's Update of itself.
+// admitActor handles an actor's Update of itself. It waits for the fold: an author who
+// opts out right after a post would otherwise seem to have shown nothing yet.
 func (a *Admission) admitActor(ctx context.Context, in Arrival) (Outcome, error) {
 	fresh := in.Activity.Object.Actor.Author
 	host, _ := ap.Host(fresh.URI)
+	if err := a.log.folded(ctx); err != nil {
+		return "", err
+	}
 	author, err := a.author(ctx, fresh.URI)
 	if err != nil {
 		return "", err
@@ -324,6 +328,11 @@ func (a *Admission) admitDelete(ctx context.Context, in Arrival) (Outcome, error
 			return "", refuse(403, "forged_actor", "the activity's actor is not the owner of the key that signed the request")
 		}
 		return a.admitForwarded(ctx, in) // or the origin will say that it is gone
+	}
+	if act.ObjectID == act.Actor {
+		if err := a.log.folded(ctx); err != nil {
+			return "", err
+		}
 	}
 	known, ok, err := a.known(ctx, HashOf(act.ObjectID))
 	if err != nil {
@@ -477,6 +486,9 @@ func (a *Admission) ActorGone(ctx context.Context, uri string) error {
 	host, err := ap.Host(uri)
 	if err != nil {
 		return fmt.Errorf("ingest: gone actor: %w", err)
+	}
+	if err := a.log.folded(ctx); err != nil {
+		return err
 	}
 	return a.appendDelete(ctx, &Record{
 		Kind: KindDelete, Object: uri, Actor: uri, Domain: host, Version: a.now().UnixMilli(), Verified: VerifiedFetch,

@@ -210,6 +210,42 @@ func TestOptOutHidesWhatWasShown(t *testing.T) {
 	}
 }
 
+// An author who opts out, or leaves, right after the first post: the state database has not
+// seen that yet. Each of them must be taken off the streams.
+func TestOptOutRightAfterThePost(t *testing.T) {
+	env := ingesttest.New(t)
+	const authors = 20
+	for n := range authors {
+		alice := person("a.example", fmt.Sprintf("alice%d", n), true, true)
+		for _, d := range []doc{
+			activity("Create", alice, note(alice, 1, nil)),
+			activity("Update", alice, doc{"id": alice.URI, "type": "Person", "discoverable": n%2 == 0, "indexable": true, "inbox": alice.Inbox}),
+			activity("Delete", alice, alice.URI),
+		} {
+			if n%2 == 1 && d["type"] == "Delete" {
+				continue // the opt-out alone
+			}
+			if _, err := arrive(t, env, alice, ingest.GrantSubscriber, d); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	env.CatchUp()
+	for _, when := range []string{"hot", "cold"} {
+		shown, _ := readAll(t, env.Tail, ingest.ViewStream, 0)
+		if len(shown) != authors {
+			t.Errorf("%s: the streams show %d records, want what takes away the posts of %d authors", when, len(shown), authors)
+		}
+		for _, s := range shown {
+			if s.Kind != ingest.KindWithdraw && s.Kind != ingest.KindDelete {
+				t.Errorf("%s: shown after its author had gone: %+v", when, s)
+			}
+		}
+		env.Stop()
+		env.Start()
+	}
+}
+
 func TestFetchQueue(t *testing.T) {
 	env := ingesttest.New(t)
 	relay, alice := person("r.example", "relay", false, false), person("a.example", "alice", true, true)

@@ -74,6 +74,9 @@ func fold(known *objectState, r *Record) (objectState, verdict) {
 	v.id, v.prevTier, v.prevGrant = known.id, known.tier, known.grant
 	switch r.Kind {
 	case KindDelete:
+		if r.isActor() {
+			v.prevTier = max(v.prevTier, r.PrevTier) // known is the actor's profile, which is never shown; its posts were
+		}
 		return known.entomb(r), v
 	case KindUpgrade:
 		return known.upgrade(r, v)

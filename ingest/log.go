@@ -81,6 +81,22 @@ func (l *Log) Ready() <-chan struct{} { return l.state.ready }
 // StatePosition is the seq up to which the state database is a fold of the log.
 func (l *Log) StatePosition() uint64 { return l.state.position.Load() }
 
+// folded waits until the state database knows all that the log holds now: what is
+// decided by the table authors must not be decided by rows that are behind.
+func (l *Log) folded(ctx context.Context) error {
+	_, end, err := l.tail.topic.bounds(ctx)
+	if err != nil || end == 0 {
+		return err
+	}
+	target := l.tail.epochs.Load().seqOf(end - 1)
+	for l.state.position.Load() < target {
+		if sleep(ctx, 2*time.Millisecond); ctx.Err() != nil {
+			return fmt.Errorf("ingest: waiting for the state database: %w", ErrUnavailable)
+		}
+	}
+	return nil
+}
+
 // Append returns when Kafka has acknowledged the record.
 func (l *Log) Append(ctx context.Context, r *Record) error { return l.appender.append(ctx, r) }
 

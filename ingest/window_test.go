@@ -52,6 +52,9 @@ func TestFold(t *testing.T) {
 	grave.tombstone = true
 	forged := post(KindDelete, 20, 0, 0, 0)
 	forged.Actor = "https://a.example/b"
+	profile := known
+	profile.tier = TierRelay
+	leaves := &Record{Kind: KindDelete, Object: "https://a.example/a", Actor: "https://a.example/a", PrevTier: TierSearch}
 	fromBeyond := post(KindUpdate, 20, 2, TierLive, GrantSubscriber)
 	fromBeyond.ID = 77
 	for _, c := range []struct {
@@ -72,6 +75,7 @@ func TestFold(t *testing.T) {
 		{"first relayable grant", &known, post(KindUpgrade, 10, 1, TierRelay, GrantSubscriber), verdict{kind: KindUpgrade, id: 5, tier: TierLive, grant: GrantSubscriber, prevTier: TierLive, prevGrant: GrantStream}},
 		{"upgrade that brings nothing", &known, post(KindUpgrade, 10, 1, TierLive, GrantFASP), verdict{dropped: true}},
 		{"delete", &known, post(KindDelete, 20, 0, 0, 0), verdict{kind: KindDelete, id: 5, prevTier: TierLive, prevGrant: GrantStream}},
+		{"delete of an actor whose profile is known", &profile, leaves, verdict{kind: KindDelete, id: 5, prevTier: TierSearch, prevGrant: GrantStream}},
 		{"delete by another", &known, forged, verdict{dropped: true}},
 		{"create after the delete", &grave, post(KindCreate, 30, 3, TierLive, GrantSubscriber), verdict{dropped: true}},
 		{"delete again", &grave, post(KindDelete, 30, 0, 0, 0), verdict{dropped: true}},
