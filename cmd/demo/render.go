@@ -86,7 +86,7 @@ func flowRows(v *view, width int) []*line {
 			l.add(accent, spark(f.history, max(0, min(60, left-l.width-12)))).right(normal, count(f.total), 10)
 		}
 		if width > left && i < len(side) {
-			l.to(left+2).cell(faint, side[i].name, 14)
+			l.to(left+2).cell(faint, side[i].name, 13)
 			for _, t := range side[i].parts {
 				l.add(t.style, t.name)
 			}
@@ -119,7 +119,7 @@ func sideCells(v *view) []sideCell {
 	if v.delay > 0 {
 		reader = []tally{{name: short(v.delay), style: normal}, {name: "  to readers", style: faint}}
 	}
-	return []sideCell{{"a post takes", reader}, {"subscribers", servers}, {"their lag", behind}, {"index lag", index}}
+	return []sideCell{{"delay", reader}, {"subscribers", servers}, {"their lag", behind}, {"index lag", index}}
 }
 
 // resultRow is how deliveries ended, since the start.
