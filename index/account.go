@@ -90,7 +90,7 @@ func (x *Index) countPosts(ctx context.Context, id uint64, a *Account) error {
 func (x *Index) AccountStatuses(ctx context.Context, id uint64, t Timeline) ([]*ingest.Record, error) {
 	defer x.metrics.query("account_statuses", time.Now())
 	conditions := append([]string{"actor = " + number(id), x.shown()}, t.conditions()...)
-	found, err := x.page(ctx, all(conditions), t.Page, 0)
+	found, err := x.page(ctx, all(conditions), ingest.TierLive, t.Page, 0)
 	if err != nil {
 		return nil, fmt.Errorf("index: account statuses: %w", err)
 	}

@@ -112,7 +112,7 @@ func (e *env) drain(b *testing.B, x *Index) {
 	cancel()
 	running.Wait()
 	var size uint64
-	if err := x.conn.QueryRow(b.Context(), `SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() AND table = 'posts'`).Scan(&size); err == nil {
+	if err := x.conn.QueryRow(b.Context(), `SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() AND table IN ('posts', 'records')`).Scan(&size); err == nil {
 		b.ReportMetric(float64(size)/float64(*benchRecords), "B/post")
 	}
 	_ = x.Close()
@@ -128,6 +128,10 @@ func BenchmarkQuestions(b *testing.B) {
 	}
 	defer x.Close()
 	x.fillTable(b, *benchPosts)
+	askQuestions(b, x)
+}
+
+func askQuestions(b *testing.B, x *Index) {
 	words := func(r *rand.Rand, from int) string {
 		return fmt.Sprintf("word%d word%d", from+r.IntN(30), from+r.IntN(30))
 	}
@@ -187,7 +191,7 @@ func manyAsk(b *testing.B, ask func(context.Context, *rand.Rand) (int, error)) {
 }
 
 // fillTable stores posts that arrived over the last six days, some of them edited.
-func (x *Index) fillTable(b *testing.B, n int) {
+func (x *Index) fillTable(b testing.TB, n int) {
 	s, c := newSpeaker(), newComposer(func(r *ingest.Record) ingest.Tier { return r.Tier })
 	begin, step := x.now().Add(-6*day), 6*day/time.Duration(n)
 	var last *ingest.Record
@@ -206,7 +210,7 @@ func (x *Index) fillTable(b *testing.B, n int) {
 			}
 		}
 		rows.hours = nil
-		if err := x.storeBatch(b.Context(), lease.Term{}, rows); err != nil {
+		if err := x.storeBatch(context.Background(), lease.Term{}, rows); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -24,6 +24,10 @@
 // The engine replaces older versions when it merges, sometime; queries see to it
 // themselves that only the newest version counts (page.go).
 //
+// A version has a row in posts, which is what is asked, and one in records, which
+// is what is shown. The row in records is written first, everywhere: what is found
+// has a record, and what must not be shown is not shown as soon as either says so.
+//
 // # The server
 //
 // Any ClickHouse from 26.2 on, by HTTP or its native protocol: text indexes need no

@@ -50,6 +50,8 @@ func asking(ctx context.Context) (context.Context, context.CancelFunc) {
 		"max_threads":        queryThreads,
 		"max_result_rows":    queryRowsMost,
 		"do_not_merge_across_partitions_select_final": 1,
+		// Parts whose ids all lie beyond the page are not opened.
+		"read_in_order_use_virtual_row": 1,
 	})), cancel
 }
 
@@ -81,28 +83,33 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// versionColumns are those that scanVersion reads.
-const versionColumns = `id, seq, deleted, tier, arrived, record`
+// version is a row of posts as far as lists need it. Without a record it is of
+// a post that is gone, or not shown.
+type version struct {
+	id, seq uint64
+	tier    uint8
+	arrived time.Time
+	record  string
+	twice   bool // there is another row of this version, of a higher tier
+}
 
-// scanVersion reads a version, and whether it is one that counts.
-func scanVersion(rows driver.Rows, extra ...any) (r *ingest.Record, id uint64, err error) {
-	var (
-		seq           uint64
-		deleted, tier uint8
-		arrived       time.Time
-		record        string
-	)
-	if err := rows.Scan(append([]any{&id, &seq, &deleted, &tier, &arrived, &record}, extra...)...); err != nil {
-		return nil, id, fmt.Errorf("scan: %w", err)
+// versionColumns are those that a version is read from.
+const versionColumns = `id, seq, tier, arrived, record`
+
+func (v *version) scan(rows driver.Rows, extra ...any) error {
+	if err := rows.Scan(append([]any{&v.id, &v.seq, &v.tier, &v.arrived, &v.record}, extra...)...); err != nil {
+		return fmt.Errorf("scan: %w", err)
 	}
-	if deleted == 1 || record == "" {
-		return nil, id, nil
+	return nil
+}
+
+func (v *version) decode() (*ingest.Record, error) {
+	r, err := ingest.Decode([]byte(v.record))
+	if err != nil {
+		return nil, err
 	}
-	if r, err = ingest.Decode([]byte(record)); err != nil {
-		return nil, id, err
-	}
-	r.ID, r.Seq, r.Tier, r.Time = id, seq, ingest.Tier(tier), arrived.UTC()
-	return r, id, nil
+	r.ID, r.Seq, r.Tier, r.Time = v.id, v.seq, ingest.Tier(v.tier), v.arrived.UTC()
+	return r, nil
 }
 
 // Candidates of one round: some more than are wanted, as some may be older
@@ -113,21 +120,20 @@ const (
 	roundsMost = 6
 )
 
-// page returns the posts whose newest version satisfies the condition.
+// page returns the posts whose newest version satisfies the condition, which only versions of tier
+// least or above do.
 //
 // FINAL would do it in one statement, and merge all versions of every post in the
-// range to show forty. Here the newest candidates are found among all versions by
-// indexes alone; then their newest versions are asked the condition again. That
-// the two statements see different moments does no harm: a post that changed in
-// between is judged as it is now. A version that was stored twice, before a crash
-// and after it, may stand there with two tiers: the lower one knows of a withdrawal
-// in between, and counts.
-func (x *Index) page(ctx context.Context, condition string, p Page, floor uint64) ([]*ingest.Record, error) {
-	lo, hi := max(floor, p.SinceID, p.MinID), p.MaxID // both exclusive
-	limit, upwards := p.limit(), p.MinID != 0
+// range to show forty. Here the newest candidates are found in posts, among all
+// versions, by indexes alone; then their newest versions are read from records,
+// and those count that are the candidates themselves.
+func (x *Index) page(ctx context.Context, condition string, least ingest.Tier, p Page, floor uint64) ([]*ingest.Record, error) {
+	r := round{x: x, condition: condition, least: least, lo: max(floor, p.SinceID, p.MinID), hi: p.MaxID, upwards: p.MinID != 0}
+	limit := p.limit()
 	var found []*ingest.Record
-	for round, n := 0, limit+roundSlack; round < roundsMost; round++ {
-		news, seen, last, err := x.round(ctx, condition, lo, hi, n, upwards)
+	for range roundsMost {
+		r.n = min(max(4*r.n, limit+roundSlack), roundMost)
+		news, err := r.next(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -135,17 +141,11 @@ func (x *Index) page(ctx context.Context, condition string, p Page, floor uint64
 		if len(found) >= limit {
 			return found[:limit], nil
 		}
-		if seen < n {
+		if r.over {
 			return found, nil
 		}
-		if upwards {
-			lo = last
-		} else {
-			hi = last
-		}
-		n = min(4*n, roundMost)
 	}
-	rest, err := x.final(ctx, condition, lo, hi, limit-len(found), upwards)
+	rest, err := r.final(ctx, limit-len(found))
 	return append(found, rest...), err
 }
 
@@ -165,51 +165,167 @@ func direction(upwards bool) string {
 	return "DESC"
 }
 
-// round looks at the next n candidates, and returns the matches, how many there
-// were, and the last one's id. Two statements are faster than one within another.
-func (x *Index) round(ctx context.Context, condition string, lo, hi uint64, n int, upwards bool) (found []*ingest.Record, seen int, last uint64, err error) {
-	d := direction(upwards)
-	var ids []uint64
-	candidates := fmt.Sprintf(`SELECT id FROM posts WHERE %s AND deleted = 0 AND %s ORDER BY id %s LIMIT %d`, between(lo, hi), condition, d, n)
-	err = x.ask(ctx, candidates, func(rows driver.Rows) error {
-		seen++
-		if err := rows.Scan(&last); err != nil {
+// round looks at the candidates between lo and hi (both exclusive), n of them at
+// a time. Two statements are faster than one within another.
+type round struct {
+	x         *Index
+	condition string
+	least     ingest.Tier
+	lo, hi    uint64 // what is left; hi 0: unset
+	upwards   bool
+	n         int
+	over      bool // nothing is left
+}
+
+// next returns the matches among the next n candidates.
+func (r *round) next(ctx context.Context) ([]*ingest.Record, error) {
+	known := r.x.position.Load() // what is up to here stands in what the candidates are chosen from
+	ids, seqs, err := r.candidates(ctx)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	newest, err := r.x.newest(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	judged, err := r.judgeAgain(ctx, seqs, newest, known)
+	if err != nil {
+		return nil, err
+	}
+	var found []*ingest.Record
+	for _, id := range ids {
+		v := newest[id]
+		if v == nil || ingest.Tier(v.tier) < r.least {
+			continue
+		}
+		if matches, again := judged[id]; again && !matches || !again && v.seq != seqs[id] {
+			continue
+		}
+		record, err := v.decode()
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, record)
+	}
+	return found, nil
+}
+
+// candidates returns the next posts of which a version satisfies the condition,
+// with the seq of the newest version that does, and moves on behind them.
+func (r *round) candidates(ctx context.Context) (ids []uint64, seqs map[uint64]uint64, err error) {
+	seen, seqs := 0, map[uint64]uint64{}
+	statement := fmt.Sprintf(`SELECT id, seq FROM posts WHERE %s AND %s ORDER BY id %s LIMIT %d`,
+		between(r.lo, r.hi), r.condition, direction(r.upwards), r.n)
+	err = r.x.ask(ctx, statement, func(rows driver.Rows) error {
+		var id, seq uint64
+		if err := rows.Scan(&id, &seq); err != nil {
 			return fmt.Errorf("scan: %w", err)
 		}
-		if len(ids) == 0 || ids[len(ids)-1] != last {
-			ids = append(ids, last)
+		seen++
+		if _, again := seqs[id]; !again {
+			ids = append(ids, id)
+		}
+		seqs[id] = max(seqs[id], seq)
+		return nil
+	})
+	if r.over = seen < r.n; r.over || err != nil {
+		return ids, seqs, err
+	}
+	ids = ids[:len(ids)-1] // versions of the last one may stand behind the limit: the next round looks at it
+	if len(ids) > 0 {
+		if last := ids[len(ids)-1]; r.upwards {
+			r.lo = last
+		} else {
+			r.hi = last
+		}
+	}
+	return ids, seqs, nil
+}
+
+// newest reads the newest versions of posts from records. That this is a later moment than
+// that of the candidates does no harm: a post that changed in between is judged
+// as it is now.
+func (x *Index) newest(ctx context.Context, ids []uint64) (map[uint64]*version, error) {
+	newest := make(map[uint64]*version, len(ids))
+	err := x.ask(ctx, `SELECT `+versionColumns+` FROM records WHERE id IN (`+list(ids)+`)`, func(rows driver.Rows) error {
+		v := &version{}
+		if err := v.scan(rows); err != nil {
+			return err
+		}
+		switch at := newest[v.id]; {
+		case at == nil || at.seq < v.seq:
+			newest[v.id] = v
+		case at.seq == v.seq && at.tier != v.tier: // stored twice, with a withdrawal in between: the one that shows less counts
+			if v.tier < at.tier {
+				newest[v.id] = v
+			}
+			newest[v.id].twice = true
 		}
 		return nil
 	})
-	if err != nil || len(ids) == 0 {
-		return nil, seen, last, err
-	}
-	newest := fmt.Sprintf(`SELECT %s, toUInt8(%s) AS matches FROM posts WHERE id IN (%s) ORDER BY id %s, seq DESC, tier LIMIT 1 BY id`,
-		versionColumns, condition, list(ids), d)
-	err = x.ask(ctx, newest, func(rows driver.Rows) error {
-		var matches uint8
-		r, _, err := scanVersion(rows, &matches)
-		if r != nil && matches == 1 {
-			found = append(found, r)
+	return newest, err
+}
+
+// judgeAgain asks the condition about posts of which a version came after the
+// candidates were chosen, and about those stored twice. Versions up to known were
+// there before. A version that stands in records alone is being stored; that before
+// it decides.
+func (r *round) judgeAgain(ctx context.Context, seqs map[uint64]uint64, newest map[uint64]*version, known uint64) (judged map[uint64]bool, err error) {
+	var again []uint64
+	for id, v := range newest {
+		if ingest.Tier(v.tier) >= r.least && (v.twice || v.seq > max(known, seqs[id])) {
+			again = append(again, id)
 		}
-		return err
+	}
+	if len(again) == 0 {
+		return nil, nil
+	}
+	judged = map[uint64]bool{}
+	statement := `SELECT id, toUInt8(` + r.condition + `) AS matches FROM posts WHERE id IN (` + list(again) + `) ORDER BY id, seq DESC, tier LIMIT 1 BY id`
+	return judged, r.x.ask(ctx, statement, func(rows driver.Rows) error {
+		var (
+			id      uint64
+			matches uint8
+		)
+		if err := rows.Scan(&id, &matches); err != nil {
+			return fmt.Errorf("scan: %w", err)
+		}
+		judged[id] = matches == 1
+		return nil
 	})
-	return found, seen, last, err
 }
 
 // final is for where thousands of candidates in a row are gone, as after the
 // withdrawal of a busy server: slower, and done in one step.
-func (x *Index) final(ctx context.Context, condition string, lo, hi uint64, n int, upwards bool) (found []*ingest.Record, err error) {
-	statement := fmt.Sprintf(`SELECT %s FROM posts FINAL WHERE %s AND %s ORDER BY id %s LIMIT %d`,
-		versionColumns, between(lo, hi), condition, direction(upwards), n)
-	err = x.ask(ctx, statement, func(rows driver.Rows) error {
-		r, _, err := scanVersion(rows)
-		if r != nil {
-			found = append(found, r)
+func (r *round) final(ctx context.Context, n int) (found []*ingest.Record, err error) {
+	var ids []uint64
+	statement := fmt.Sprintf(`SELECT id FROM posts FINAL WHERE %s AND %s ORDER BY id %s LIMIT %d`,
+		between(r.lo, r.hi), r.condition, direction(r.upwards), n)
+	err = r.x.ask(ctx, statement, func(rows driver.Rows) error {
+		var id uint64
+		if err := rows.Scan(&id); err != nil {
+			return fmt.Errorf("scan: %w", err)
 		}
-		return err
+		ids = append(ids, id)
+		return nil
 	})
-	return found, err
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	newest, err := r.x.newest(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if v := newest[id]; v != nil && ingest.Tier(v.tier) >= r.least {
+			record, err := v.decode()
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, record)
+		}
+	}
+	return found, nil
 }
 
 // all joins conditions.

@@ -163,7 +163,8 @@ func (w *world) disturb() {
 		w.start()
 	case 2:
 		w.indexed()
-		if err := w.conn.Exec(context.Background(), "OPTIMIZE TABLE posts FINAL"); err != nil {
+		table := pick(w.rand, []string{"posts", "records"})
+		if err := w.conn.Exec(context.Background(), "OPTIMIZE TABLE "+table+" FINAL"); err != nil {
 			w.t.Fatal(err)
 		}
 	case 3: // the log starts anew with what is there

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"iter"
 	"time"
 
 	"tributary/index/language"
@@ -18,7 +19,7 @@ func firstID(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) << idTim
 // hourOf is the hour that a post's rollup stands under.
 func hourOf(id uint64) time.Time { return ingest.IDTime(id).Truncate(time.Hour) }
 
-// postRows are rows of the table posts by column: what the driver sends fastest.
+// postRows are rows of the tables posts and records by column: what the driver sends fastest.
 type postRows struct {
 	id, seq            []uint64
 	deleted, tier      []uint8
@@ -37,8 +38,13 @@ type postRows struct {
 func (p *postRows) columns() []any {
 	return []any{
 		p.id, p.seq, p.deleted, p.tier, p.object, p.actor, p.domain, p.local, p.media, p.language,
-		p.arrived, p.published, p.tags, p.words, p.ngrams, p.record,
+		p.arrived, p.published, p.tags, p.words, p.ngrams,
 	}
+}
+
+// records are the columns in the order of recordColumns.
+func (p *postRows) records() []any {
+	return []any{p.id, p.seq, p.deleted, p.tier, p.arrived, p.record}
 }
 
 // cut returns the rows from lo to hi.
@@ -51,7 +57,21 @@ func (p *postRows) cut(lo, hi int) *postRows {
 	}
 }
 
-const postColumns = `id, seq, deleted, tier, object, actor, domain, local, media, language, arrived, published, tags, words, ngrams, record`
+// pieces are the rows, some at a time.
+func (p *postRows) pieces(most int) iter.Seq[*postRows] {
+	return func(yield func(*postRows) bool) {
+		for lo, n := 0, len(p.id); lo < n; lo += most {
+			if !yield(p.cut(lo, min(lo+most, n))) {
+				return
+			}
+		}
+	}
+}
+
+const (
+	postColumns   = `id, seq, deleted, tier, object, actor, domain, local, media, language, arrived, published, tags, words, ngrams`
+	recordColumns = `id, seq, deleted, tier, arrived, record`
+)
 
 // add makes the row of a record about a post. Of a post that may only be
 // counted, its tags are kept; of one that may not be counted, nothing.

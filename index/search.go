@@ -31,7 +31,7 @@ func (x *Index) SearchStatuses(ctx context.Context, s Search) ([]*ingest.Record,
 	if len(terms) == 0 || s.Offset > offsetMost {
 		return nil, nil
 	}
-	conditions := append([]string{"tier >= " + tierLiteral(ingest.TierSearch)}, contains(terms)...)
+	conditions := contains(terms) // of tier search: others have no words
 	if s.AccountID != 0 {
 		conditions = append(conditions, "actor = "+number(s.AccountID))
 	}
@@ -47,7 +47,7 @@ func (x *Index) skipping(ctx context.Context, condition string, p Page, offset i
 	limit := p.limit()
 	for offset > 0 {
 		p.Limit = min(offset, pageMax)
-		found, err := x.page(ctx, condition, p, 0)
+		found, err := x.page(ctx, condition, ingest.TierSearch, p, 0)
 		if err != nil || len(found) < p.Limit {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func (x *Index) skipping(ctx context.Context, condition string, p Page, offset i
 		}
 	}
 	p.Limit = limit
-	return x.page(ctx, condition, p, 0)
+	return x.page(ctx, condition, ingest.TierSearch, p, 0)
 }
 
 // searchTerms are the words of a query.

@@ -34,7 +34,7 @@ const tagsMost = 16
 func (x *Index) Timeline(ctx context.Context, t Timeline) ([]*ingest.Record, error) {
 	defer x.metrics.query("timeline", time.Now())
 	conditions := append([]string{"tier >= " + live}, t.conditions()...)
-	found, err := x.page(ctx, all(conditions), t.Page, x.liveSince())
+	found, err := x.page(ctx, all(conditions), ingest.TierLive, t.Page, x.liveSince())
 	if err != nil {
 		return nil, fmt.Errorf("index: timeline: %w", err)
 	}
@@ -88,13 +88,18 @@ func (x *Index) shown() string {
 func (x *Index) Status(ctx context.Context, id uint64) (*ingest.Record, error) {
 	defer x.metrics.query("status", time.Now())
 	var found *ingest.Record
-	statement := fmt.Sprintf(`SELECT %s, toUInt8(%s) AS matches FROM posts WHERE id = %s ORDER BY seq DESC, tier LIMIT 1`,
+	statement := fmt.Sprintf(`SELECT %s, toUInt8(%s) AS matches FROM records WHERE id = %s ORDER BY seq DESC, tier LIMIT 1`,
 		versionColumns, x.shown(), number(id))
-	err := x.ask(ctx, statement, func(rows driver.Rows) error {
-		var matches uint8
-		r, _, err := scanVersion(rows, &matches)
-		if matches == 1 {
-			found = r
+	err := x.ask(ctx, statement, func(rows driver.Rows) (err error) {
+		var (
+			v       version
+			matches uint8
+		)
+		if err := v.scan(rows, &matches); err != nil {
+			return err
+		}
+		if matches == 1 && v.record != "" {
+			found, err = v.decode()
 		}
 		return err
 	})

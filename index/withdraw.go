@@ -57,6 +57,10 @@ func (x *Index) withdrawTogether(ctx context.Context, all []withdrawal) error {
 	if err := x.touchHours(ctx, hours); err != nil {
 		return err
 	}
+	// posts is what says which rows are covered, so that it comes last: after a crash in between, both are hidden again.
+	if err := x.exec(ctx, "withdraw records", c.hideRecords()); err != nil {
+		return err
+	}
 	if err := x.exec(ctx, "withdraw posts", c.hidePosts()); err != nil {
 		return err
 	}
@@ -71,6 +75,7 @@ type cover struct {
 	posts, authors string // column that the keys stand in
 	keys           string // array of the keys
 	seqs, tiers    string // arrays, in order of the keys
+	shown          bool   // something covered may still be shown
 }
 
 func coverOf(all []withdrawal) cover {
@@ -79,12 +84,14 @@ func coverOf(all []withdrawal) cover {
 		actors []uint64
 		seqs   []uint64
 		tiers  []uint64
+		shown  bool
 	)
 	for _, w := range all {
 		texts, actors = append(texts, w.key), append(actors, w.actor)
 		seqs, tiers = append(seqs, w.seq), append(tiers, uint64(w.tier))
+		shown = shown || w.tier >= ingest.TierLive
 	}
-	c := cover{seqs: numbers(seqs), tiers: numbers(tiers)}
+	c := cover{seqs: numbers(seqs), tiers: numbers(tiers), shown: shown}
 	switch all[0].scope {
 	case ingest.ScopeObject:
 		hexed := make([]string, len(texts))
@@ -119,8 +126,21 @@ func (c cover) hidePosts() string {
 	return `INSERT INTO posts (` + postColumns + `)
 SELECT id, seq_now, tier_now < ` + stats + `, tier_now, object, actor, domain,
   if(tier_now < ` + stats + `, 0, local), if(tier_now < ` + stats + `, 0, media), if(tier_now < ` + stats + `, '', language),
-  arrived, if(tier_now < ` + stats + `, arrived, published), if(tier_now < ` + stats + `, [], tags), '', '', if(tier_now < ` + live + `, '', record)
+  arrived, if(tier_now < ` + stats + `, arrived, published), if(tier_now < ` + stats + `, [], tags), '', ''
 FROM ` + c.rows("posts", c.posts)
+}
+
+// hideRecords keeps the record of what is still shown, which only records has.
+func (c cover) hideRecords() string {
+	covered := c.rows("posts", c.posts)
+	if !c.shown {
+		return `INSERT INTO records (` + recordColumns + `)
+SELECT id, seq_now, tier_now < ` + stats + `, tier_now, arrived, '' FROM ` + covered
+	}
+	return `INSERT INTO records (` + recordColumns + `)
+SELECT r.id, c.seq_now, c.tier_now < ` + stats + `, c.tier_now, r.arrived, if(c.tier_now < ` + live + `, '', r.record)
+FROM (SELECT * FROM records FINAL WHERE id IN (SELECT id FROM ` + covered + `)) AS r
+INNER JOIN ` + covered + ` AS c ON r.id = c.id WHERE r.seq < c.seq_now`
 }
 
 func (c cover) hideAuthors() string {

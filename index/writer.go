@@ -217,16 +217,24 @@ func (x *Index) storeBatch(ctx context.Context, term lease.Term, b *batch) error
 }
 
 // insertRows stores posts and authors, a large batch by several statements at
-// once: the server uses one core for each.
+// once: the server uses one core for each. What is shown of posts comes first, so
+// that a question that finds a post finds its record.
 func (x *Index) insertRows(ctx context.Context, b *batch) error {
-	g, ctx := errgroup.WithContext(ctx)
-	n := len(b.posts.id)
-	for lo := 0; lo < n; lo += insertAtOnce {
-		p := b.posts.cut(lo, min(lo+insertAtOnce, n))
-		g.Go(func() error { return x.insert(ctx, "posts", postColumns, p.columns(), len(p.id)) })
+	records, recordsCtx := errgroup.WithContext(ctx)
+	for p := range b.posts.pieces(insertAtOnce) {
+		records.Go(func() error { return x.insert(recordsCtx, "records", recordColumns, p.records(), len(p.id)) })
 	}
-	g.Go(func() error { return x.insert(ctx, "authors", authorColumns, b.authors.columns(), len(b.authors.id)) })
-	return g.Wait()
+	records.Go(func() error {
+		return x.insert(recordsCtx, "authors", authorColumns, b.authors.columns(), len(b.authors.id))
+	})
+	if err := records.Wait(); err != nil {
+		return err
+	}
+	posts, postsCtx := errgroup.WithContext(ctx)
+	for p := range b.posts.pieces(insertAtOnce) {
+		posts.Go(func() error { return x.insert(postsCtx, "posts", postColumns, p.columns(), len(p.id)) })
+	}
+	return posts.Wait()
 }
 
 func keys(hours map[time.Time]struct{}) []time.Time {
