@@ -17,7 +17,7 @@ import (
 
 // refreshEvery is how soon a subscription or a block made by another node is
 // seen. Those made here are seen at once.
-const refreshEvery = 15 * time.Second
+const refreshEvery = 3 * time.Second
 
 // Deps is what the relay works with. All are needed but Known, Log and Registerer.
 type Deps struct {

@@ -17,6 +17,9 @@ type Config struct {
 	Contact     string         `yaml:"contact" doc:"How other admins reach the operator: an e-mail address or a URL. Public. Empty: none is shown."`
 	Proxies     []netip.Prefix `yaml:"trusted_proxies" doc:"Addresses or networks (CIDR) of reverse proxies whose X-Forwarded-For is believed. Empty: nobody's."`
 
+	Roles []string `yaml:"roles" default:"inbox,fetch,state,delivery,stream,index,api" each:"inbox,fetch,state,delivery,stream,index,api" flag:"roles" doc:"What this node does. inbox: answers other servers. fetch: gets what posts refer to. state: takes its turn in bringing the log to the state database, which some node must. delivery: sends to subscribers. stream: serves live streams. index: fills the index. api: answers from it. Several nodes share one Kafka, one PostgreSQL, one ClickHouse and one url; what embedded servers are for has all roles."`
+	Node  string   `yaml:"node" doc:"Name of this node among several: letters, digits, . _ and -. Two that run must not have the same. Empty: one made at the first start, kept in the data folder."`
+
 	Kafka      Kafka      `yaml:"kafka" doc:"The log that all posts go through."`
 	ClickHouse ClickHouse `yaml:"clickhouse" doc:"The index: timelines, search, trends, SQL."`
 	Database   Database   `yaml:"database" doc:"The state database: subscribers, keys, tokens, positions."`

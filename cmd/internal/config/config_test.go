@@ -149,6 +149,10 @@ func TestFaults(t *testing.T) {
 		"duration without a unit": {file: "delivery: {timeout: 10}", want: []string{`FILE:1: delivery.timeout: "10" is not a duration such as`}},
 		"size":                    {file: "kafka: {retention_bytes: 1KiB}", want: []string{"FILE:1: kafka.retention_bytes: 1KiB is less than 4MiB"}},
 		"size unit":               {file: "kafka: {retention_bytes: 1GB}", want: []string{`"1GB" is not a size`}},
+		"role":                    {env: []string{"TRIBUTARY_ROLES=inbox,steam"}, want: []string{`TRIBUTARY_ROLES: roles: "steam" is none of inbox, fetch, state, delivery, stream, index, api: did you mean "stream"?`}},
+		"no roles":                {file: "roles: []\n", want: []string{`FILE:1: roles: must not be empty`}},
+		"split embedded servers":  {env: []string{"TRIBUTARY_ROLES=inbox,index"}, want: []string{`the embedded broker is this node's own`, `set database.url to a server`, `set clickhouse.url to a server`}},
+		"node":                    {env: []string{"TRIBUTARY_NODE=a b"}, want: []string{`TRIBUTARY_NODE: node: "a b" is not a name`}},
 		"oneof":                   {flags: nil, env: []string{"TRIBUTARY_LOG_LEVEL=warning"}, want: []string{`TRIBUTARY_LOG_LEVEL: log.level: "warning" is none of debug, info, warn, error: did you mean "warn"?`}},
 		"network":                 {file: "trusted_proxies: proxy", want: []string{`FILE:1: trusted_proxies: "proxy" is neither an address`}},
 

@@ -17,6 +17,7 @@ type field struct {
 	doc    string
 	preset string // default, as text
 	oneof  []string
+	each   []string // closed set of a list's elements
 	min    int64
 	secret string // "true": never shown; "url": shown without its password
 	index  []int
@@ -62,7 +63,7 @@ func (s *schema) walk(t reflect.Type, prefix string, index []int) {
 			path: path, index: at, kind: f.Type,
 			env:  envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_")),
 			flag: f.Tag.Get("flag"), doc: f.Tag.Get("doc"), preset: f.Tag.Get("default"),
-			oneof: oneof(f.Tag), min: lowest(f.Tag), secret: f.Tag.Get("secret"),
+			oneof: closedSet(f.Tag, "oneof"), each: closedSet(f.Tag, "each"), min: lowest(f.Tag), secret: f.Tag.Get("secret"),
 		})
 	}
 }
@@ -76,8 +77,8 @@ func (s *schema) add(f *field) {
 	}
 }
 
-func oneof(tag reflect.StructTag) []string {
-	text, ok := tag.Lookup("oneof")
+func closedSet(tag reflect.StructTag, name string) []string {
+	text, ok := tag.Lookup(name)
 	if !ok {
 		return nil
 	}
@@ -102,6 +103,11 @@ func (f *field) set(c *Config, texts []string) error {
 	}
 	if f.oneof != nil && !slices.Contains(f.oneof, v.String()) {
 		return fmt.Errorf("%q is none of %s: did you mean %q?", v.String(), strings.Join(f.oneof, ", "), Nearest(v.String(), f.oneof))
+	}
+	for _, text := range formatValue(v) {
+		if f.each != nil && !slices.Contains(f.each, text) {
+			return fmt.Errorf("%q is none of %s: did you mean %q?", text, strings.Join(f.each, ", "), Nearest(text, f.each))
+		}
 	}
 	if v.CanInt() && v.Int() < f.min {
 		return fmt.Errorf("%s is less than %s", formatOne(v), f.formatMin())

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,7 @@ func (l *loader) rules() {
 	}
 	l.kafka()
 	l.check("clickhouse.url", checkClickHouse(c.ClickHouse))
+	l.roles()
 	if c.Database.URL == "" {
 		c.Database.URL = "sqlite:" + filepath.Join(c.Data, "state.db")
 	} else {
@@ -212,6 +214,45 @@ func (l *loader) kafka() {
 	if k.SASL.Mechanism != "" && k.SASL.Username == "" {
 		l.fault("kafka.sasl.username", errors.New("is needed to sign in"))
 	}
+}
+
+var nodeName = regexp.MustCompile(`^[a-zA-Z0-9._-]{0,64}$`)
+
+// roles refuses to split what embedded servers are for: they are in one node's data folder.
+func (l *loader) roles() {
+	c := &l.config
+	if !nodeName.MatchString(c.Node) {
+		l.fault("node", fmt.Errorf("%q is not a name of up to 64 letters, digits, . _ and -", c.Node))
+	}
+	if len(c.Roles) == 0 {
+		l.fault("roles", errors.New("must not be empty"))
+	}
+	if c.AllRoles() {
+		return
+	}
+	const alone = "the embedded %s is this node's own, so that it must have all roles: set %s to a server that the nodes share"
+	if c.Kafka.Embedded() {
+		l.fault("roles", fmt.Errorf(alone, "broker", "kafka.brokers"))
+	}
+	if !postgresURL(c.Database.URL) {
+		l.fault("roles", fmt.Errorf(alone, "database", "database.url"))
+	}
+	if c.ClickHouse.Embedded() && (c.Role("index") || c.Role("api")) {
+		l.fault("roles", fmt.Errorf(alone, "engine", "clickhouse.url"))
+	}
+}
+
+// Role says whether this node has a role. A Config that was not loaded has all.
+func (c Config) Role(name string) bool { return c.Roles == nil || slices.Contains(c.Roles, name) }
+
+// AllRoles says that this node has every role.
+func (c Config) AllRoles() bool {
+	for _, name := range known().byPath["roles"].each {
+		if !c.Role(name) {
+			return false
+		}
+	}
+	return true
 }
 
 // Warnings are things that work and are probably not meant.

@@ -17,6 +17,7 @@ import (
 	"tributary/index"
 	"tributary/ingest"
 	"tributary/ingest/child"
+	"tributary/ingest/lease"
 	"tributary/ingest/remote"
 	"tributary/ingest/signature"
 	"tributary/ingest/state"
@@ -43,6 +44,7 @@ type Daemon struct {
 	brokerPid func() int
 
 	db        *state.DB
+	leases    *lease.Keeper
 	tokens    *token.Store
 	key       *rsa.PrivateKey
 	signer    *signature.Signer
@@ -91,7 +93,7 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 		return fmt.Errorf("url: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		d.listen, d.openState, d.openEgress, d.openLog, d.openRelay, d.openIndex,
+		d.listen, d.openState, d.openLeases, d.openEgress, d.openLog, d.openRelay, d.openIndex,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -9,7 +9,7 @@
 //
 //	daemon.go     Build, Run
 //	part.go       what is started and ended together
-//	datadir.go    the data directory and its lock
+//	datadir.go    the data directory and its lock;  nodes.go  this node among several, roles
 //	broker.go     the embedded broker as a child;  kafka.go  a Kafka by address
 //	hold.go       what the index has not read does not expire
 //	copylog.go    the log moved from the one to the other, by a command

@@ -26,6 +26,9 @@ func (d *Daemon) openIndex(ctx context.Context) error {
 		return fmt.Errorf("api: %w", err)
 	}
 	d.api.Store(d.newAPI(nil))
+	if !d.cfg.Role(roleIndex) && !d.cfg.Role(roleAPI) {
+		return nil
+	}
 	options, ready, err := d.clickhouse(ctx)
 	if errors.Is(err, index.ErrURL) {
 		return fmt.Errorf("clickhouse.url: %w", err)
@@ -83,6 +86,10 @@ func (d *Daemon) runIndex(ctx context.Context, options *clickhouse.Options, read
 	defer x.Close() //nolint:errcheck // nothing is left on it
 	d.index.Store(x)
 	d.api.Store(d.newAPI(x))
+	if !d.cfg.Role(roleIndex) {
+		<-ctx.Done()
+		return nil
+	}
 	return x.Run(ctx)
 }
 
@@ -94,7 +101,7 @@ func (d *Daemon) awaitIndex(ctx context.Context, options *clickhouse.Options, re
 			var x *index.Index
 			metrics := prometheus.NewRegistry() // of this attempt
 			x, err = index.Open(ctx, index.Config{
-				Options: options, DB: d.db, Tail: d.ingest.Tail(), Logger: d.log, Registerer: metrics,
+				Options: options, DB: d.db, Tail: d.ingest.Tail(), Logger: d.log, Registerer: metrics, Leases: d.leases,
 			})
 			if err == nil {
 				d.registry.MustRegister(metrics)

@@ -52,7 +52,9 @@ func (d *Daemon) openLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.ingest, err = ingest.Open(ctx, ingest.Config{Kafka: k, DB: d.db, Logger: d.log, Registerer: d.registry})
+	d.ingest, err = ingest.Open(ctx, ingest.Config{
+		Kafka: k, DB: d.db, Logger: d.log, Registerer: d.registry, Leases: d.leases, Follow: !d.cfg.Role(roleState),
+	})
 	if err != nil {
 		return err
 	}
@@ -62,6 +64,8 @@ func (d *Daemon) openLog(ctx context.Context) error {
 	})
 	d.admission = ingest.NewAdmission(d.ingest, d.queue)
 	d.parts.add("log", d.ingest.Run)
-	d.parts.add("fetch queue", d.queue.Run)
+	if d.cfg.Role(roleFetch) {
+		d.parts.add("fetch queue", d.queue.Run)
+	}
 	return nil
 }

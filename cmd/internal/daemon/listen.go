@@ -36,16 +36,22 @@ func (d *Daemon) listen(ctx context.Context) (err error) {
 	return nil
 }
 
-// servePublic adds the listener that strangers reach.
+// servePublic adds the listener that strangers reach, with what the roles say.
 func (d *Daemon) servePublic() error {
 	mux := http.NewServeMux()
-	d.relay.Routes(mux)
-	d.openSite().Routes(mux)
-	mux.Handle(admin.PublicPath+"/", d.admin.Public(d.operator))
-	mux.Handle("GET /api/v1/firehose", d.stream.Firehose())
-	mux.Handle("/api/v1/streaming", d.stream.Streaming())
-	mux.Handle("/api/v1/streaming/", d.stream.Streaming())
-	mux.Handle("/api/", &d.api)
+	if d.cfg.Role(roleInbox) {
+		d.relay.Routes(mux)
+		d.openSite().Routes(mux)
+		mux.Handle(admin.PublicPath+"/", d.admin.Public(d.operator))
+	}
+	if d.cfg.Role(roleStream) {
+		mux.Handle("GET /api/v1/firehose", d.stream.Firehose())
+		mux.Handle("/api/v1/streaming", d.stream.Streaming())
+		mux.Handle("/api/v1/streaming/", d.stream.Streaming())
+	}
+	if d.cfg.Role(roleAPI) {
+		mux.Handle("/api/", &d.api)
+	}
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
 		ErrorLog: quietLog(d.log),

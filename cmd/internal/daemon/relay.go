@@ -33,13 +33,15 @@ func (d *Daemon) openRelay(ctx context.Context) error {
 		CatchUpPerSecond: d.cfg.Delivery.CatchUpPerSecond,
 	}, delivery.Deps{
 		Tail: tail, DB: d.db, Signer: d.signer, Client: d.remote, Subscribers: r.Subscriptions(),
-		Actor: d.community.Actor(), Log: d.log, Registerer: d.registry,
+		Actor: d.community.Actor(), Log: d.log, Registerer: d.registry, Leases: d.leases,
 	})
 	if err != nil {
 		return fmt.Errorf("delivery: %w", err)
 	}
 	d.parts.add("relay", r.Run)
-	d.parts.add("deliveries", d.deliver)
+	if d.cfg.Role(roleDelivery) {
+		d.parts.add("deliveries", d.deliver)
+	}
 	return nil
 }
 
