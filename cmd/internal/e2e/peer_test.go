@@ -61,8 +61,20 @@ type peer struct {
 	*process
 }
 
+// The forms of signature, as Fedify calls them.
+const (
+	draftCavage = "draft-cavage-http-signatures-12"
+	rfc9421     = "rfc9421"
+)
+
 // startPeer starts a server with these accounts.
 func startPeer(t *testing.T, actors ...peerActor) *peer {
+	t.Helper()
+	return startPeerSigning(t, draftCavage, actors...)
+}
+
+// startPeerSigning is startPeer for one that tries this form of signature first.
+func startPeerSigning(t *testing.T, firstKnock string, actors ...peerActor) *peer {
 	t.Helper()
 	if err := installed(); err != nil {
 		t.Fatal(err)
@@ -70,7 +82,7 @@ func startPeer(t *testing.T, actors ...peerActor) *peer {
 	dir := t.TempDir()
 	config, err := json.Marshal(map[string]any{
 		"state":  filepath.Join(dir, "state.json"),
-		"actors": append([]peerActor{}, actors...),
+		"actors": append([]peerActor{}, actors...), "firstKnock": firstKnock,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -130,6 +142,7 @@ type sent struct {
 	Object   string // URI of the post
 	Activity string // URI of the activity
 	Status   int    // 202 when it was taken; 0 when the connection failed
+	Knocks   int    // requests: the second one is signed in another form
 	Body     string
 }
 

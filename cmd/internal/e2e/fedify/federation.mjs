@@ -295,6 +295,7 @@ export class Peer {
     const { knocks, error } = await watchKnocks(() =>
       this.#context().sendActivity({ identifier: actor }, recipient, activity, { immediate: true }),
     );
+    sent.knocks = knocks.length;
     if (!error) return { ...sent, ...knocks.at(-1) };
     return { ...sent, status: 0, body: String(error), ...knocks[0] };
   }
