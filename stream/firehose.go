@@ -81,11 +81,16 @@ func (s *Server) locate(ctx context.Context, q *query) *refusal {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CursorWait)
 	defer cancel()
-	_, _ = s.tail.Reader(ingest.ViewAll, q.cursor-1).Next(ctx, 1)
-	tip := s.tail.Tip()
-	if q.cursor <= tip+1 {
-		return nil
+	for reader := s.tail.Reader(ingest.ViewAll, q.cursor-1); ; {
+		_, err := reader.Next(ctx, 1) // may bring no more than the news that the log lost something
+		if q.cursor <= s.tail.Tip()+1 {
+			return nil
+		}
+		if err != nil {
+			break
+		}
 	}
+	tip := s.tail.Tip()
 	return &refusal{
 		status: http.StatusBadRequest, name: refuseFuture, tip: &tip,
 		message: fmt.Sprintf("cursor %d is ahead of the log, whose newest seq is %d", q.cursor, tip),
