@@ -74,12 +74,17 @@ func signals() (ctx, hurry context.Context, end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	hurry, now := context.WithCancel(context.Background())
 	came := make(chan os.Signal, 2)
-	signal.Notify(came, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// SIGPIPE: whoever read the lines (head) has gone, which is a reason to end in good order too.
+	signal.Notify(came, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	go func() { // lives as long as the process
-		<-came
-		cancel()
-		<-came
-		now()
+		for told := false; ; {
+			s := <-came
+			cancel()
+			if told && s != syscall.SIGPIPE {
+				now()
+			}
+			told = told || s != syscall.SIGPIPE
+		}
 	}()
 	return ctx, hurry, cancel
 }

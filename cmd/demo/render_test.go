@@ -181,3 +181,25 @@ func TestPainterSendsWhatChanged(t *testing.T) {
 		t.Errorf("another size sends %q, want everything", got)
 	}
 }
+
+func TestKeys(t *testing.T) {
+	ended := 0
+	s, m, p := &screen{end: func() { ended++ }}, newModel(1, moment), &painter{rows: []string{"drawn"}}
+	on := pageLive
+	for _, step := range []struct {
+		key  byte
+		want page
+	}{
+		{'c', pageCommands}, {'x', pageLive}, {'s', pageServers}, {12, pageServers}, {' ', pageLive}, {'x', pageLive}, {'q', pageLive}, {3, pageLive},
+	} {
+		if on = s.press(step.key, on, m, p); on != step.want {
+			t.Errorf("after %q page %d, want %d", step.key, on, step.want)
+		}
+	}
+	if ended != 2 || p.rows != nil || m.look(moment).held != -1 {
+		t.Errorf("ended %d times, drawn anew %t, held %d", ended, p.rows == nil, m.look(moment).held)
+	}
+	if s.press(' ', pageLive, m, p); m.look(moment).held != 0 {
+		t.Error("space does not hold the posts")
+	}
+}
