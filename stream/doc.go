@@ -37,7 +37,7 @@
 // delete says that the origin deleted it, or that this one post was withdrawn
 // here; a withdraw, that the author opted out or an operator blocked the author or
 // the host: who keeps posts drops those of the actor or the domain. An update with
-// which a post left tier live is shown as its delete, an upgrade that brings it
+// which a post left tier live is shown as its delete, an edit or upgrade that brings it
 // there as its create. reason is expired (the log has deleted the records) or
 // regressed (it has lost them). Unknown kinds and fields are to be ignored.
 //

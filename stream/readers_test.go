@@ -85,7 +85,10 @@ func model(story []*ingest.Record, seqs []uint64) []shown {
 			tiers[r.Object] = r.Tier
 			switch {
 			case r.Tier >= ingest.TierLive && !endedLater(story[i+1:], r):
-				kind = map[ingest.Kind]string{ingest.KindCreate: "create", ingest.KindUpdate: "update"}[r.Kind]
+				kind = "create"
+				if r.Kind == ingest.KindUpdate && before >= ingest.TierLive {
+					kind = "update"
+				}
 			case r.Tier < ingest.TierLive && before >= ingest.TierLive:
 				kind = "delete"
 			}

@@ -28,8 +28,8 @@ func effectOf(r *ingest.Record) effect {
 		return effectNone
 	case r.Kind == ingest.KindCreate:
 		return effectCreate
-	case r.Kind == ingest.KindUpgrade && r.PrevTier < ingest.TierLive:
-		return effectCreate
+	case (r.Kind == ingest.KindUpgrade || r.Kind == ingest.KindUpdate) && r.PrevTier < ingest.TierLive:
+		return effectCreate // nobody who reads along has it: an unlisted post made public, an author who agrees now
 	case r.Kind == ingest.KindUpdate:
 		return effectUpdate
 	}
