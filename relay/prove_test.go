@@ -23,7 +23,6 @@ type forwarding struct {
 	forwarder *account
 	author    *account
 	edKey     ed25519.PrivateKey
-	sent      int
 }
 
 func newForwarding(t *testing.T) *forwarding {

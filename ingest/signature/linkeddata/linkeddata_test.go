@@ -3,6 +3,7 @@ package linkeddata
 import (
 	"encoding/json"
 	"os"
+	"sync"
 	"testing"
 
 	"tributary/ingest/signature"
@@ -46,6 +47,21 @@ func TestFedifyVectors(t *testing.T) {
 		if got := err == nil; got != c.Valid {
 			t.Errorf("%s: %v, Fedify says %v: %v", c.Name, got, c.Valid, err)
 		}
-		t.Logf("%s: %v %s", c.Name, err, d.Statement())
 	}
+}
+
+// TestConcurrent: the bundled contexts are shared by all who verify.
+func TestConcurrent(t *testing.T) {
+	raw := encode(t, sign(t, create))
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 5 {
+				if _, err := verify(raw); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
