@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -70,7 +71,7 @@ func run(ctx, hurry context.Context, o options, d display, out io.Writer) error 
 		return s.play(shown, binary)
 	})
 	err = group.Wait()
-	if errors.Is(err, context.Canceled) || ctx.Err() != nil && !errors.Is(err, errEnded) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, syscall.EPIPE) || ctx.Err() != nil && !errors.Is(err, errEnded) {
 		err = nil // it was told to end, whatever it was doing
 	}
 	return errors.Join(err, s.end(hurry, out))

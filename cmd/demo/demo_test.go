@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -151,6 +152,29 @@ func TestRelayEnds(t *testing.T) {
 	})
 	if !errors.Is(err, errEnded) {
 		t.Errorf("%v, want %v", err, errEnded)
+	}
+}
+
+// demo | head
+func TestNobodyReads(t *testing.T) {
+	program, err := relayProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Close()
+	defer func() { _ = w.Close() }()
+	o := options{servers: 2, rate: 20, program: program, listen: "127.0.0.1:0"}
+	if err := run(t.Context(), t.Context(), o, lines{out: w, every: time.Millisecond}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(folder); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 

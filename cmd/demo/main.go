@@ -73,18 +73,14 @@ func main() {
 func signals() (ctx, hurry context.Context, end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	hurry, now := context.WithCancel(context.Background())
+	signal.Ignore(syscall.SIGPIPE) // printing fails instead, when nobody reads the lines any more
 	came := make(chan os.Signal, 2)
-	// SIGPIPE: whoever read the lines (head) has gone, which is a reason to end in good order too.
-	signal.Notify(came, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	signal.Notify(came, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	go func() { // lives as long as the process
-		for told := false; ; {
-			s := <-came
-			cancel()
-			if told && s != syscall.SIGPIPE {
-				now()
-			}
-			told = told || s != syscall.SIGPIPE
-		}
+		<-came
+		cancel()
+		<-came
+		now()
 	}()
 	return ctx, hurry, cancel
 }

@@ -19,19 +19,22 @@ func (d lines) show(ctx context.Context, m *model) error {
 	phase, guided := "", false
 	for {
 		v := m.look(time.Now())
-		if v.phase != phase && v.phase != "" && !strings.HasPrefix(phase, "subscribing") {
-			fmt.Fprintln(d.out, v.phase)
-		}
-		phase = v.phase
-		every := d.every
+		text, every := "", d.every
 		switch {
 		case v.phase != "":
 			every = 20 * time.Millisecond
+			if phase == "" { // what follows is over soon
+				text = v.phase + "\n"
+			}
 		case !guided:
 			guided = true
-			fmt.Fprint(d.out, introduction(&v))
+			text = introduction(&v)
 		default:
-			fmt.Fprintln(d.out, figures(&v))
+			text = figures(&v) + "\n"
+		}
+		phase = v.phase
+		if _, err := io.WriteString(d.out, text); err != nil {
+			return fmt.Errorf("demo: printing: %w", err)
 		}
 		if !wait(ctx, every) {
 			return nil
