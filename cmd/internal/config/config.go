@@ -8,7 +8,7 @@ import (
 // Config is everything that can be said.
 type Config struct {
 	Data        string         `yaml:"data" default:"./data" flag:"data" doc:"Folder for everything that is kept: state database, embedded log, sockets. Made with mode 0700 if it is missing; relative to the working directory."`
-	Listen      string         `yaml:"listen" default:"127.0.0.1:8080" flag:"listen" doc:"Address of the public listener, host:port. No TLS: put a reverse proxy before it."`
+	Listen      string         `yaml:"listen" default:"127.0.0.1:8080" flag:"listen" doc:"Address of the public listener, host:port. Without https.acme or https.cert_file it speaks plain HTTP: put a reverse proxy before it."`
 	DebugListen string         `yaml:"debug_listen" default:"127.0.0.1:8081" flag:"debug-listen" doc:"Address of the second listener: /healthz, /readyz, /metrics, /debug/pprof. Keep it from the public."`
 	URL         string         `yaml:"url" flag:"url" doc:"Public base URL of this server, for example https://relay.example. Every id that other servers store begins with it: never change it. Empty: http://LISTEN, which only this machine can reach."`
 	Dev         bool           `yaml:"dev" default:"false" flag:"dev" doc:"Development on one machine: allows http, private addresses, and reading streams without a token. Refused when other machines could reach the server."`
@@ -20,6 +20,7 @@ type Config struct {
 	Roles []string `yaml:"roles" default:"inbox,fetch,state,delivery,stream,index,api" each:"inbox,fetch,state,delivery,stream,index,api" flag:"roles" doc:"What this node does. inbox: answers other servers. fetch: gets what posts refer to. state: takes its turn in bringing the log to the state database, which some node must. delivery: sends to subscribers. stream: serves live streams. index: fills the index. api: answers from it. Several nodes share one Kafka, one PostgreSQL, one ClickHouse and one url; what embedded servers are for has all roles."`
 	Node  string   `yaml:"node" doc:"Name of this node among several: letters, digits, . _ and -. Two that run must not have the same. Empty: one made at the first start, kept in the data folder."`
 
+	HTTPS      HTTPS      `yaml:"https" doc:"TLS of the public listener, where no reverse proxy stands before it."`
 	Kafka      Kafka      `yaml:"kafka" doc:"The log that all posts go through."`
 	ClickHouse ClickHouse `yaml:"clickhouse" doc:"The index: timelines, search, trends, SQL."`
 	Database   Database   `yaml:"database" doc:"The state database: subscribers, keys, tokens, positions."`
@@ -27,6 +28,17 @@ type Config struct {
 	Delivery   Delivery   `yaml:"delivery" doc:"Sending posts to the servers that subscribed."`
 	Stream     Stream     `yaml:"stream" doc:"Live streams."`
 	Log        Log        `yaml:"log" doc:"The program's own messages, on standard error."`
+}
+
+// HTTPS is TLS of the public listener.
+type HTTPS struct {
+	ACME           bool   `yaml:"acme" default:"false" doc:"Take a certificate for the host of url, and renew it, from an ACME authority, whose terms you accept by this. The authority connects to port 443 of the host, so listen is :443, or what is forwarded there."`
+	Email          string `yaml:"email" doc:"Where the authority writes when something is wrong. Empty: nowhere."`
+	Directory      string `yaml:"directory" default:"https://acme-v02.api.letsencrypt.org/directory" doc:"The authority's directory."`
+	CAFile         string `yaml:"ca_file" doc:"PEM file of who signed the authority's own certificate. Empty: those of the system."`
+	CertFile       string `yaml:"cert_file" doc:"Instead of acme: PEM file of the certificate with those that signed it. A new one is taken up within a minute."`
+	KeyFile        string `yaml:"key_file" doc:"PEM file of its private key."`
+	RedirectListen string `yaml:"redirect_listen" doc:"Address that answers plain HTTP by leading to url, usually :80; the authority may ask there too. Empty: none."`
 }
 
 // Kafka says where the log is.

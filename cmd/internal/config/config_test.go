@@ -174,6 +174,11 @@ func TestFaults(t *testing.T) {
 		"dev, private url":         {file: "dev: true\nurl: http://10.0.0.1", want: []string{"FILE:2: url: dev is"}},
 		"dev, almost localhost":    {file: "dev: true\nurl: http://localhost.example", want: []string{"FILE:2: url: dev is"}},
 		"embedded and another":     {file: "kafka: {brokers: [embedded, 'a:1']}", want: []string{`FILE:1: kafka.brokers: "embedded" is neither`}},
+		"acme without https":       {file: "https: {acme: true}", want: []string{"https: needs an https url, and url is \"http://127.0.0.1:8080\""}},
+		"two certificates":         {file: "url: https://r.example\nhttps: {acme: true, cert_file: c, key_file: k}", want: []string{"FILE:2: https.acme: and https.cert_file: choose one"}},
+		"no key":                   {file: "url: https://r.example\nhttps: {cert_file: c}", want: []string{"FILE:2: https.cert_file: and https.key_file"}},
+		"redirect to nothing":      {file: "https: {redirect_listen: ':80'}", want: []string{"FILE:1: https.redirect_listen: needs"}},
+		"authority over http":      {file: "url: https://r.example\nhttps: {acme: true, directory: 'http://ca.example'}", want: []string{"FILE:2: https.directory: "}},
 		"no brokers":               {file: "kafka: {brokers: []}", want: []string{"FILE:1: kafka.brokers: must not be empty"}},
 		"broker without a port":    {file: "kafka: {brokers: kafka}", want: []string{`FILE:1: kafka.brokers: "kafka" is neither the word embedded alone nor host:port`}},
 		"embedded with another topic": {

@@ -26,6 +26,7 @@ func (l *loader) rules() {
 	if c.Dev {
 		l.dev()
 	}
+	l.https()
 	l.kafka()
 	l.check("clickhouse.url", checkClickHouse(c.ClickHouse))
 	l.roles()
@@ -168,6 +169,29 @@ func (l *loader) dev() {
 	}
 	if u, err := url.Parse(c.URL); err == nil && !loopbackHost(u.Hostname()) {
 		l.fault("url", fmt.Errorf(only, c.URL))
+	}
+}
+
+// https refuses what cannot prove who we are.
+func (l *loader) https() {
+	c := &l.config
+	h := c.HTTPS
+	own := h.ACME || h.CertFile != ""
+	switch {
+	case h.ACME && h.CertFile != "":
+		l.fault("https.acme", errors.New("and https.cert_file: choose one"))
+	case (h.CertFile == "") != (h.KeyFile == ""):
+		l.fault("https.cert_file", errors.New("and https.key_file are needed together"))
+	case own && !strings.HasPrefix(c.URL, "https://"):
+		l.fault("https", fmt.Errorf("needs an https url, and url is %q", c.URL))
+	case !own && h.RedirectListen != "":
+		l.fault("https.redirect_listen", errors.New("needs https.acme or https.cert_file: without them there is nothing to lead to"))
+	}
+	if h.RedirectListen != "" {
+		l.check("https.redirect_listen", checkAddress(h.RedirectListen))
+	}
+	if u, err := url.Parse(h.Directory); h.ACME && (err != nil || u.Scheme != "https" || u.Host == "") {
+		l.fault("https.directory", fmt.Errorf("%q is not an https URL", h.Directory))
 	}
 }
 

@@ -17,5 +17,6 @@
 //	relay.go      actor, inbox, deliveries, admin socket
 //	index.go      the embedded engine, the index and its API
 //	stream.go     live streams and their tokens
-//	listen.go     the public listener;  debug.go  the second one;  unused.go  connections that ends do not wait for
+//	listen.go     the public listener;  https.go  its certificates;  debug.go  the second one;  unused.go  connections that ends do not wait for
+//	site.go       pages and figures for people
 package daemon

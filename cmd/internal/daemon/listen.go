@@ -52,8 +52,13 @@ func (d *Daemon) servePublic() error {
 	if d.cfg.Role(roleAPI) {
 		mux.Handle("/api/", &d.api)
 	}
+	certificates, err := d.certificates()
+	if err != nil {
+		return err
+	}
 	server := &http.Server{
-		Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
+		TLSConfig: certificates,
+		Handler:   mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes,
 		ErrorLog: quietLog(d.log),
 	}
 	d.parts.add("public listener", func(ctx context.Context) error { return serve(ctx, server, d.public) })
@@ -66,7 +71,13 @@ func serve(ctx context.Context, server *http.Server, l net.Listener) error {
 	var unused unusedConns
 	server.ConnState = unused.watch
 	stopped := make(chan error, 1)
-	go func() { stopped <- server.Serve(l) }()
+	go func() {
+		if server.TLSConfig != nil {
+			stopped <- server.ServeTLS(l, "", "")
+			return
+		}
+		stopped <- server.Serve(l)
+	}()
 	select {
 	case err := <-stopped:
 		return err

@@ -145,13 +145,18 @@ func freeAddress(t *testing.T) string {
 // start runs serve, with more environment, and does not wait for it.
 func (p *program) start(env ...string) {
 	p.t.Helper()
+	p.serveWith([]string{"serve", "--dev", "--data", p.data, "--listen", p.listen, "--debug-listen", p.debug, "--url", p.url()}, env...)
+}
+
+// serveWith runs the program with these arguments.
+func (p *program) serveWith(args []string, env ...string) {
+	p.t.Helper()
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	defer func() { _ = log.Close() }()
-	command := exec.Command(p.binary, "serve", "--dev",
-		"--data", p.data, "--listen", p.listen, "--debug-listen", p.debug, "--url", p.url())
+	command := exec.Command(p.binary, args...)
 	command.Env = append(cleanEnvironment(), env...)
 	command.Stdout, command.Stderr = log, log
 	if p.process, err = spawn(command); err != nil {

@@ -70,6 +70,8 @@ var confined = []struct {
 	{"github.com/microcosm-cc/bluemonday", []string{"ingest/ap"}, "HTML is sanitised once, at the edge"},
 	{"github.com/gorilla/websocket", []string{"stream", "cmd/load", "cmd/demo"}, "sockets are the streams'"},
 	{"github.com/spf13/cobra", []string{"cmd/tributary", "cmd/load", "cmd/demo"}, "the command line is no part of what it calls"},
+	{"github.com/caddyserver/certmagic", []string{"cmd/internal/daemon"}, "it connects to the authority by itself"},
+	{"go.uber.org/zap", []string{"cmd/internal/daemon"}, "log/slog; certmagic wants one that is silent"},
 	{"github.com/goccy/go-yaml", []string{"cmd/internal/config"}, "there is one configuration file"},
 	{"github.com/pkg/errors", nil, "fmt.Errorf and errors.Join"},
 	{"log", []string{"cmd/internal/daemon", "index/language"}, "log/slog, passed in; only http.Server.ErrorLog wants the old one, and a generator ends by it"},
