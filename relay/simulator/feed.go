@@ -93,7 +93,7 @@ func (f *Feed) Documents(each func(uri string, document []byte)) {
 func castOf(s *site, nature Nature) *cast {
 	c := &cast{nature: nature}
 	for _, name := range slices.Sorted(maps.Keys(s.accounts)) {
-		if name != Instance {
+		if name != Instance && !s.paths[s.accounts[name].path].gone {
 			c.names = append(c.names, name)
 		}
 	}

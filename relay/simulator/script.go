@@ -227,7 +227,7 @@ func (s *script) composeBy(i int, at *site, name string) Post {
 	if s.chance(10) {
 		p.Tags = append(p.Tags, "fediverse")
 	}
-	if s.chance(25) {
+	if s.chance(25) && w != emoji { // which nobody searches for
 		p.Rare = w.rare[s.rng.IntN(len(w.rare))]
 	}
 	s.adorn(&p, w)

@@ -27,6 +27,9 @@
 //   - TestFedifySearched: Fedify's posts in search and timelines, until their Delete.
 //   - TestEngineKills (I4, I7): SIGKILL of the index's engine under load. Nothing lost,
 //     nothing twice, streams and deliveries undisturbed.
+//   - TestFediverse (I2, I4, I5, I7): servers of all softwares, with slow, dead, lying and
+//     flooding ones among them; inboxes, stream, replay, timelines and search against
+//     relay/simulator/model. The seed is logged.
 //   - TestIsolation (I3): servers that hold their responses, refuse, trickle, never end,
 //     keep their keys back or lie, and what that changes for the others: nothing.
 //   - TestRegression (I2): a log shortened, emptied, regrown with other records, after a
@@ -47,6 +50,8 @@
 //	indexed_test.go   the program with its engine, and what its API tells
 //	library_test.go   a client library of Mastodon: in a process of its own, or
 //	gomastodon_test.go   in ours
+//	fediverse_test.go a simulated fediverse, held against the model; fediverse_index_test.go
+//	                  what the index answers about it
 //	load_test.go      senders and subscribers of TestKills and others
 //	await_test.go     posts in bursts, what is still missing, stacks after a failure
 //	brokeralone_test.go   the embedded log while the program is down: copied, replaced,

@@ -14,6 +14,13 @@ type Model struct {
 	authors     map[string]*author
 	owed        []*owed // what lanes carry, oldest first
 	told        int     // events so far
+	history     []line
+}
+
+// line is an event as Story tells it.
+type line struct {
+	about [2]string // object and actor
+	text  string
 }
 
 // New returns the model of a relay to which nobody has subscribed.
@@ -64,6 +71,8 @@ func (m *Model) author(uri string) *author {
 func (m *Model) Answered(e Event, status int) string {
 	m.told++
 	taken := status >= 200 && status < 300
+	m.history = append(m.history, line{[2]string{e.Object, e.Actor}, fmt.Sprintf("%d: %s of %s by %s from %s %+v %+v: %d",
+		m.told, e.Kind, e.Object, e.Actor, e.Giver, e.Post, e.Consent, status)})
 	want, why := m.verdict(e)
 	if !slices.Contains(want, status/100) {
 		return fmt.Sprintf("%s %s by %s was answered %d: %s", e.Kind, e.Object, e.Actor, status, why)
@@ -87,6 +96,22 @@ func (m *Model) Answered(e Event, status int) string {
 	case Boost, Noise:
 	}
 	return ""
+}
+
+// Story is all that was told of an object and of its author, for people who look for
+// what went wrong.
+func (m *Model) Story(uri string) []string {
+	about := []string{uri}
+	if o := m.objects[uri]; o != nil {
+		about = append(about, o.author)
+	}
+	var story []string
+	for _, l := range m.history {
+		if slices.Contains(about, l.about[0]) || slices.Contains(about, l.about[1]) && l.about[0] == l.about[1] {
+			story = append(story, l.text)
+		}
+	}
+	return story
 }
 
 // verdict is which classes of HTTP status an event may get, and why.

@@ -18,8 +18,9 @@ type Frame struct {
 // A replay begins after all was said: it must hold nothing of what is gone.
 func (m *Model) Stream(frames []Frame, replay bool) (missing, wrong []string) {
 	has := map[string]string{} // mark by URI
+	had := map[string]bool{}   // a reader may come back to what its author withdrew
 	for _, f := range frames {
-		if problem := m.frame(f, has, replay); problem != "" {
+		if problem := m.frame(f, has, had, replay); problem != "" {
 			wrong = append(wrong, problem)
 		}
 	}
@@ -38,17 +39,18 @@ func (m *Model) Stream(frames []Frame, replay bool) (missing, wrong []string) {
 }
 
 // frame is one step of a reader, who has what it was told.
-func (m *Model) frame(f Frame, has map[string]string, replay bool) string {
+func (m *Model) frame(f Frame, has map[string]string, had map[string]bool, replay bool) string {
 	switch f.Kind {
 	case "create", "update":
 		_, there := has[f.URI]
-		has[f.URI] = f.Mark
+		before := had[f.URI] || replay
+		has[f.URI], had[f.URI] = f.Mark, true
 		switch {
 		case !m.wasShown(f.URI, f.Mark):
 			return fmt.Sprintf("%s of %s (%s) must not be on the stream", f.Kind, f.URI, f.Mark)
 		case f.Kind == "create" && there:
 			return "created twice: " + f.URI
-		case f.Kind == "update" && !there:
+		case f.Kind == "update" && !there && !before:
 			return "updated before it was created: " + f.URI
 		case replay && m.objects[f.URI].deleted:
 			return "replayed, though it is deleted: " + f.URI
