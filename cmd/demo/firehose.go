@@ -13,13 +13,15 @@ import (
 
 // frame is what the demo reads of a frame of the firehose (package stream has the whole).
 type frame struct {
-	Seq   uint64    `json:"seq"`
-	Time  time.Time `json:"time"`
-	Kind  string    `json:"kind"`
-	URI   string    `json:"uri"`
-	Actor string    `json:"actor"`
-	Tags  []string  `json:"tags"`
-	Post  struct {
+	Seq    uint64    `json:"seq"`
+	Time   time.Time `json:"time"`
+	Kind   string    `json:"kind"`
+	Scope  string    `json:"scope"` // of what is taken away: object, actor, domain
+	URI    string    `json:"uri"`
+	Actor  string    `json:"actor"`
+	Domain string    `json:"domain"`
+	Tags   []string  `json:"tags"`
+	Post   struct {
 		Content     string `json:"content"`
 		SpoilerText string `json:"spoiler_text"`
 		Account     struct {
@@ -40,7 +42,7 @@ const tagsMax = 8
 func (f frame) shown() post {
 	a := f.Post.Account
 	p := post{
-		seq: f.Seq, uri: f.URI, actor: f.Actor, time: f.Time,
+		uri: f.URI, actor: f.Actor, domain: f.Domain, time: f.Time,
 		name: printable(a.DisplayName), acct: printable(a.Acct), text: textOf(f.Post.Content),
 	}
 	if p.name == "" {

@@ -243,16 +243,23 @@ func (m *model) frame(f frame, now time.Time) {
 			m.view.held++
 		}
 	case "update":
-		m.replace(f.URI, func(p *post) { n := f.shown(); p.text, p.tags, p.fate = n.text, n.tags, "edited" })
+		m.replace(func(p *post) bool { return p.uri == f.URI }, func(p *post) { n := f.shown(); p.text, p.tags, p.fate = n.text, n.tags, "edited" })
 	case "delete":
-		m.replace(f.URI, func(p *post) { p.erase("deleted by its author") })
+		m.replace(f.takes, func(p *post) { p.erase("deleted by its author") })
 	case "withdraw":
-		for i := range m.view.posts {
-			if p := &m.view.posts[i]; p.actor == f.Actor {
-				p.erase("its author withdrew")
-			}
-		}
+		m.replace(f.takes, func(p *post) { p.erase("withdrawn") })
 	}
+}
+
+// takes reports whether the frame takes a post away.
+func (f frame) takes(p *post) bool {
+	switch f.Scope {
+	case "actor":
+		return p.actor == f.Actor
+	case "domain":
+		return p.domain == f.Domain
+	}
+	return p.uri == f.URI
 }
 
 func (p *post) erase(fate string) { p.text, p.tags, p.fate, p.erased = "", nil, fate, true }
@@ -264,13 +271,13 @@ func (m *model) took(d time.Duration) {
 	m.view.delay = sorted[len(sorted)/2]
 }
 
-// replace changes a post that is shown, or about to be.
-func (m *model) replace(uri string, f func(*post)) {
-	if m.waiting != nil && m.waiting.uri == uri {
+// replace changes the posts that are shown, or about to be.
+func (m *model) replace(which func(*post) bool, f func(*post)) {
+	if m.waiting != nil && which(m.waiting) {
 		f(m.waiting)
 	}
 	for i := range m.view.posts {
-		if m.view.posts[i].uri == uri {
+		if which(&m.view.posts[i]) {
 			f(&m.view.posts[i])
 		}
 	}

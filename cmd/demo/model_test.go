@@ -63,29 +63,41 @@ func created(uri string) frame {
 	return f
 }
 
-// What is on the screen changes with what becomes of it.
+// What is on the screen changes with what becomes of it (I5).
 func TestPostsAreEditedAndDeleted(t *testing.T) {
 	m := newModel(1, moment)
 	now := moment
-	for _, uri := range []string{"one", "two", "three"} {
-		m.frame(created(uri), now)
-		m.look(now)
+	for _, uri := range []string{"edited", "deleted", "left", "opted-out", "blocked", "waiting"} {
+		f := created(uri)
+		f.Domain = uri + ".example"
+		m.frame(f, now)
+		if uri != "waiting" {
+			m.look(now)
+		}
 		now = now.Add(paceMin)
 	}
-	edited := created("one")
+	edited := created("edited")
 	edited.Kind, edited.Post.Content = "update", "<p>better</p>"
-	m.frame(edited, now)
-	m.frame(frame{Kind: "delete", URI: "two"}, now)
-	m.frame(frame{Kind: "withdraw", Actor: "https://a.example/three"}, now)
+	for _, f := range []frame{
+		edited,
+		{Kind: "delete", Scope: "object", URI: "deleted"},
+		{Kind: "delete", Scope: "actor", URI: "https://a.example/left", Actor: "https://a.example/left"},
+		{Kind: "withdraw", Scope: "actor", Actor: "https://a.example/opted-out"},
+		{Kind: "withdraw", Scope: "domain", Domain: "blocked.example"},
+		{Kind: "delete", Scope: "object", URI: "waiting"},
+	} {
+		m.frame(f, now)
+	}
 	posts := m.look(now).posts
-	if len(posts) != 3 {
+	if len(posts) != 6 {
 		t.Fatalf("%d posts", len(posts))
 	}
-	if p := posts[2]; p.text != "better" || p.fate != "edited" {
-		t.Errorf("edited: %+v", p)
-	}
-	for _, p := range posts[:2] {
-		if !p.erased || p.text != "" {
+	for _, p := range posts {
+		if p.uri == "edited" {
+			if p.text != "better" || p.fate != "edited" || p.erased {
+				t.Errorf("edited: %+v", p)
+			}
+		} else if !p.erased || p.text != "" {
 			t.Errorf("%s is still there: %+v", p.uri, p)
 		}
 	}

@@ -92,9 +92,9 @@ type server struct {
 
 // post is one that the firehose told.
 type post struct {
-	seq    uint64
 	uri    string
 	actor  string
+	domain string
 	name   string // what the author is called
 	acct   string // user@domain
 	text   string
