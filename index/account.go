@@ -108,7 +108,8 @@ func (x *Index) SearchAccounts(ctx context.Context, text string, limit, offset i
 	}
 	conditions := []string{"tier >= " + tierLiteral(ingest.TierSearch)}
 	for _, t := range terms {
-		conditions = append(conditions, "position(concat(' ', words), "+literal(" "+t)+") > 0")
+		// The first is what the index knows; words hold neither % nor _.
+		conditions = append(conditions, "words LIKE "+literal("%"+t+"%"), "position(concat(' ', words), "+literal(" "+t)+") > 0")
 	}
 	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(text), "@"), "@")
 	found, _, err := x.authors(ctx, all(conditions)+

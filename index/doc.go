@@ -12,7 +12,8 @@
 //	withdraw.go                      what is withdrawn disappears
 //	rollup.go                        counts of hashtags that hold something gone are made again
 //	page.go                          pages by id, over the newest versions only
-//	timeline.go search.go account.go tag.go statement.go   one family of questions each
+//	timeline.go search.go account.go tag.go overview.go statement.go   one family of questions each
+//	kept.go                          answers that everybody gets for a while
 //	literal.go                       strangers' words inside statements
 //
 // # Versions

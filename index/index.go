@@ -40,7 +40,8 @@ type Index struct {
 	tune     tuning
 	position atomic.Uint64
 	rollups  rollups
-	trends   trends
+	trends   kept[[]TagTrend]
+	overview kept[Overview]
 }
 
 // tuning of the writer; only tests change it.
@@ -50,9 +51,11 @@ type tuning struct {
 	idle        time.Duration // how long the position may stay behind records that are not stored
 	rollupPause time.Duration // between two passes over the touched hours
 	trendsKept  time.Duration // how long an answer about trends stays as it is
+
+	overviewKept time.Duration // the same of what is held
 }
 
-var defaultTuning = tuning{rows: 2 * insertAtOnce, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second, trendsKept: 30 * time.Second}
+var defaultTuning = tuning{rows: 2 * insertAtOnce, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second, trendsKept: 30 * time.Second, overviewKept: 10 * time.Minute}
 
 const defaultDatabase = "tributary"
 
@@ -69,7 +72,7 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 	}
 	x := &Index{
 		conn: conn, options: options, db: cfg.DB, tail: cfg.Tail, leases: cfg.Leases, log: cfg.Logger.With("component", "index"),
-		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: trends{making: make(semaphore, 1)},
+		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: newKept[[]TagTrend](), overview: newKept[Overview](),
 	}
 	if err := x.open(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())

@@ -75,6 +75,13 @@ func TestPostsComeAndGo(t *testing.T) {
 		t.Errorf("an author who is not shown: %v", err)
 	}
 
+	if o := must(e.Overview(ctx)); o.Posts != 4 || !slices.Equal(o.Domains, []string{"a.example", "b.example"}) {
+		t.Errorf("overview: %+v", o)
+	}
+	if tag := must(e.Tag(ctx, "nothing")); tag.Name != "nothing" || len(tag.History) != historyDays || tag.History[0].Uses != 0 {
+		t.Errorf("a hashtag that nobody used: %+v", tag)
+	}
+
 	edited := edit(hello, func(p *ap.Post) { p.Text, p.Tags = "goodbye", []string{"rust"} })
 	e.put(edited)
 	search("hello")

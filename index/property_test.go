@@ -340,6 +340,11 @@ func (w *world) compareTags(m *model) {
 	for _, tag := range must(w.TrendingTags(context.Background(), 10, 0)) {
 		trends[tag.Name] = tag.History[0]
 	}
+	for name := range want {
+		if tag := must(w.Tag(context.Background(), name)); tag.Name != name || tag.History[0] != want[name] {
+			w.t.Errorf("tag %s: %+v, want %+v", name, tag, want[name])
+		}
+	}
 	if !reflect.DeepEqual(found, want) || !reflect.DeepEqual(trends, want) {
 		w.t.Errorf("tags: found %v, trends %v, want %v", found, trends, want)
 	}

@@ -47,33 +47,6 @@ func (x *Index) TrendingTags(ctx context.Context, limit, offset int) ([]TagTrend
 	return found[:min(Page{Limit: limit}.limit(), len(found))], nil
 }
 
-// trends are an answer that everybody gets for a while: it costs a walk over the
-// hashtags of a day, and one asker at a time has it made.
-type trends struct {
-	making semaphore
-	found  []TagTrend
-	made   time.Time
-}
-
-type semaphore chan struct{}
-
-func (t *trends) get(ctx context.Context, now time.Time, kept time.Duration, ask func(context.Context) ([]TagTrend, error)) ([]TagTrend, error) {
-	select {
-	case t.making <- struct{}{}:
-		defer func() { <-t.making }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if age := now.Sub(t.made); age < kept && age >= 0 {
-		return t.found, nil
-	}
-	found, err := ask(ctx)
-	if err == nil {
-		t.found, t.made = found, now
-	}
-	return found, err
-}
-
 func (x *Index) trendingTags(ctx context.Context) ([]TagTrend, error) {
 	now := x.now().UTC().Truncate(time.Hour).Add(time.Hour)
 	recent, usual := hourLiteral(now.Add(-trendHours*time.Hour)), hourLiteral(now.Add(-(trendHours+usualHours)*time.Hour))
@@ -101,6 +74,16 @@ GROUP BY tag HAVING uniqMerge(authors) >= %d ORDER BY uniqMerge(authors) DESC, t
 		return nil, fmt.Errorf("index: search tags: %w", err)
 	}
 	return found, nil
+}
+
+// Tag returns the use of one hashtag (folded); one that was never used has zeros.
+func (x *Index) Tag(ctx context.Context, name string) (TagTrend, error) {
+	defer x.metrics.query("tag", time.Now())
+	found, err := x.history(ctx, []string{name})
+	if err != nil {
+		return TagTrend{}, fmt.Errorf("index: tag: %w", err)
+	}
+	return found[0], nil
 }
 
 func hourLiteral(t time.Time) string { return fmt.Sprintf("toDateTime(%d, 'UTC')", t.Unix()) }

@@ -23,6 +23,7 @@ type Queries interface {
 	SearchStatuses(ctx context.Context, s index.Search) ([]*ingest.Record, error)
 	SearchAccounts(ctx context.Context, text string, limit, offset int) ([]*ap.Author, error)
 	SearchTags(ctx context.Context, prefix string, limit, offset int) ([]index.TagTrend, error)
+	Tag(ctx context.Context, name string) (index.TagTrend, error)
 	Status(ctx context.Context, id uint64) (*ingest.Record, error)
 	Account(ctx context.Context, id uint64) (*index.Account, error)
 	AccountByName(ctx context.Context, username, domain string) (*index.Account, error)
@@ -130,12 +131,14 @@ var routes = []route{
 }
 
 // Routes adds the paths, and /api/ for everything below it that nobody else
-// answers: preflights of web pages, and 404.
+// answers: preflights of web pages, and 404; and /tags/{tag}, the page that a
+// hashtag's URL names.
 func (a *API) Routes(mux *http.ServeMux) {
 	for _, rt := range routes {
 		handler := a.serve(rt)
 		mux.Handle("GET "+rt.path, handler)
 		mux.Handle("GET "+rt.path+"/{$}", handler) // as Rails; Mastodon.py asks for /api/v1/instance/ at its start
 	}
+	mux.HandleFunc("GET /tags/{tag}", a.tagPage)
 	mux.Handle("/api/", a.serve(route{name: "other", handle: (*API).other}))
 }

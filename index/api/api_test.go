@@ -12,6 +12,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -402,5 +403,24 @@ func TestValidate(t *testing.T) {
 		if got := (Config{URL: url}).withDefaults().StreamingURL; got != want {
 			t.Errorf("streaming of %s: %s", url, got)
 		}
+	}
+}
+
+func TestTagPage(t *testing.T) {
+	for name, q := range map[string]*fake{"index": newFake(3), "no index": nil} {
+		t.Run(name, func(t *testing.T) {
+			h := mount(t, newFake(3), func(_ *Config, d *Deps) {
+				if q == nil {
+					d.Queries = nil
+				}
+			})
+			w := get(h, "/tags/"+url.PathEscape(`C"ats`))
+			if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "<h1>#cats</h1>") || w.Header().Get("Content-Security-Policy") == "" {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+			if w := get(h, "/tags/%3C%3E"); w.Code != http.StatusNotFound {
+				t.Errorf("no hashtag: %d", w.Code)
+			}
+		})
 	}
 }

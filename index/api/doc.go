@@ -44,4 +44,5 @@
 //	timelines.go  statuses.go  accounts.go  handle.go  search.go  trends.go
 //	instance.go   the two descriptions of the server;  entity.go  their entities
 //	empty.go      what is empty by nature
+//	tagpage.go    the page that a hashtag's URL names, the only one here
 package api

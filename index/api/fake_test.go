@@ -103,6 +103,16 @@ func (f *fake) SearchTags(ctx context.Context, prefix string, limit, offset int)
 	return out[:min(len(out), limit)], f.ready(ctx)
 }
 
+func (f *fake) Tag(ctx context.Context, name string) (index.TagTrend, error) {
+	found, err := f.SearchTags(ctx, name, 100, 0)
+	for _, t := range found {
+		if t.Name == name {
+			return t, err
+		}
+	}
+	return index.TagTrend{Name: name}, err
+}
+
 func (f *fake) TrendingTags(ctx context.Context, limit, offset int) ([]index.TagTrend, error) {
 	return f.SearchTags(ctx, "", limit, offset)
 }

@@ -53,15 +53,9 @@ func (a *API) tag(q *request) error {
 	if name == "" {
 		return errNotFound
 	}
-	found, err := a.deps.Queries.SearchTags(q.context(), name, pageLimitMax, 0)
+	trend, err := a.deps.Queries.Tag(q.context(), name)
 	if err != nil {
 		return err
-	}
-	trend := index.TagTrend{Name: name}
-	for _, t := range found {
-		if t.Name == name {
-			trend = t
-		}
 	}
 	q.body = a.appendTag(q.body, trend)
 	return nil

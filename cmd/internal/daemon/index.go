@@ -161,10 +161,30 @@ func (d *Daemon) newAPI(x *index.Index) *http.ServeMux {
 	}
 	if x != nil {
 		deps.Queries, deps.Registerer, deps.StatusByURI = x, d.registry, d.statusByURI(x)
+		deps.Stats, deps.Peers = d.stats(x), peers(x)
 	}
 	mux := http.NewServeMux()
 	api.New(d.apiConfig(), deps).Routes(mux)
 	return mux
+}
+
+// stats counts what the index holds: the descriptions of the server are answered without it, too.
+func (d *Daemon) stats(x *index.Index) func(context.Context) api.Stats {
+	return func(ctx context.Context) api.Stats {
+		o, err := x.Overview(ctx)
+		if err != nil {
+			d.log.Debug("the index cannot be counted", "err", err)
+		}
+		return api.Stats{Statuses: o.Posts, Domains: len(o.Domains)}
+	}
+}
+
+// peers are the servers whose posts are shown here.
+func peers(x *index.Index) func(context.Context) ([]string, error) {
+	return func(ctx context.Context) ([]string, error) {
+		o, err := x.Overview(ctx)
+		return o.Domains, err
+	}
 }
 
 // statusByURI finds a post by its ActivityPub id: the state database knows the id

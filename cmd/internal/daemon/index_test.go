@@ -192,6 +192,13 @@ func TestIndexServerComesLate(t *testing.T) {
 		status, body := x.ask("/api/v2/search?type=statuses&q=post")
 		return status == http.StatusOK && strings.Contains(body, "https://a.example/notes/1")
 	})
+	for path, want := range map[string]string{
+		"/api/v1/instance/peers": `["a.example"]`, "/api/v1/instance": `"status_count":1,"domain_count":1`, "/tags/unused": "<h1>#unused</h1>",
+	} {
+		if status, body := x.ask(path); status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
 	if text := x.lines.String(); !strings.Contains(text, "the index is open") || strings.Contains(text, "geheim") {
 		t.Error(text)
 	}

@@ -51,6 +51,7 @@ func (d *Daemon) servePublic() error {
 	}
 	if d.cfg.Role(roleAPI) {
 		mux.Handle("/api/", &d.api)
+		mux.Handle("GET /tags/", &d.api)
 	}
 	certificates, err := d.certificates()
 	if err != nil {
