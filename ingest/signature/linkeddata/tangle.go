@@ -13,7 +13,7 @@ import (
 // what looks alike may hang together in small groups only. Honest documents have
 // such groups where a picture's focal point is a list of two equal numbers.
 const (
-	maxBlanks  = 2048
+	maxBlanks  = 1024
 	maxTangle  = 6   // blank nodes that look alike and hang together
 	maxTangled = 128 // in all such groups
 )

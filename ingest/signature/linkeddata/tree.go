@@ -7,7 +7,7 @@ import (
 
 // Bounds of what is canonicalised.
 const (
-	maxValues = 4096
+	maxValues = 2048 // a video of PeerTube has 600
 	maxIRI    = 2048
 )
 

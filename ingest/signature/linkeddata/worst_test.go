@@ -17,7 +17,7 @@ func worst() map[string]string {
 		"families": within(strings.TrimSuffix(strings.Repeat(family+",", maxTangled/maxTangle), ",")),
 		"chains":   within(strings.TrimSuffix(strings.Repeat(chain+",", maxTangled/maxTangle), ",")),
 		"siblings": within(strings.TrimSuffix(strings.Repeat(`{"type":"Note"},`, maxBlanks/2), ",")),
-		"values":   within(strings.TrimSuffix(strings.Repeat(`{"type":"Note","name":"x","content":"y"},`, 1000), ",")),
+		"values":   within(strings.TrimSuffix(strings.Repeat(`{"type":"Note","name":"x","content":"y"},`, maxValues/4-16), ",")),
 	}
 }
 
@@ -30,7 +30,7 @@ func TestWorst(t *testing.T) {
 	}
 }
 
-// The bounds of tangle.go are such that none of these takes much longer than a
+// The bounds of tangle.go are such that none of these takes longer than half a
 // second; it is one of RequestsMax, and its sender is a subscriber.
 func BenchmarkWorst(b *testing.B) {
 	for name, raw := range worst() {
