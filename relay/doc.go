@@ -47,7 +47,7 @@
 //	replay     accepted before: 202 and nothing else
 //	document   parse, blocks of all whom it concerns                            400 403
 //	settle     Follow, Undo, Block, Accept, Reject addressed to us              403 422
-//	admit      everything else                                                  admission's refusals
+//	admit      everything else; a forwarded document by a signature inside it   admission's refusals
 //
 // # Map
 //
