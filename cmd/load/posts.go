@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"strconv"
 	"strings"
@@ -40,7 +41,7 @@ func numberIn(b []byte) (int, bool) {
 func (p *party) create(n, size int) []byte {
 	actor := p.actor(author)
 	note := p.base + marker + strconv.Itoa(n)
-	content := "<p>" + strings.Repeat("a post of some length, ", max(size/23, 1)) + "</p>"
+	content := "<p>" + text(n, size) + "</p>"
 	tags := "[]"
 	if n%3 == 0 {
 		content += fmt.Sprintf(`<p>see <a href=\"https://example.com/%d\" target=\"_blank\" rel=\"nofollow noopener noreferrer\">example.com/%[1]d</a> <a href=\"%s/tags/load\" class=\"mention hashtag\" rel=\"tag\">#<span>load</span></a></p>`, n, p.base)
@@ -52,6 +53,22 @@ func (p *party) create(n, size int) []byte {
 		`"to":["%[4]s"],"cc":["%[2]s/followers"],"sensitive":false,"content":"%[5]s","contentMap":{"en":"%[5]s"},"attachment":[],"tag":%[6]s}}`,
 		note, actor, time.Now().UTC().Format(time.RFC3339), public, content, tags)
 }
+
+// text is so many bytes of words, others in each post: what repeats is compressed
+// to nothing in the log and in the index.
+func text(n, size int) string {
+	rng := rand.New(rand.NewPCG(uint64(n), 0))
+	var b strings.Builder
+	for b.Len() < size {
+		for range 1 + rng.IntN(4) {
+			b.WriteString(syllables[rng.IntN(len(syllables))])
+		}
+		b.WriteByte(' ')
+	}
+	return strings.TrimSpace(b.String())
+}
+
+var syllables = strings.Fields("a be ca de e fi ga ho in ja ke lo ma ne on pa qui ra se to un ve wi xa ya zo ling ster mond tion ber land")
 
 // prepared is a post as it goes over the wire, once.
 type prepared struct {

@@ -91,7 +91,7 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 		}
 		fmt.Fprintln(t)
 	}
-	if r.Unit == "delivery" {
+	if r.Command == "relay" {
 		fmt.Fprintf(t, "new connections\t%d, %.4f a %s\n", r.NewConns, float64(r.NewConns)/float64(max(r.Units, 1)), r.Unit)
 	}
 	if len(r.Server) > 0 {
