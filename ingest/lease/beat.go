@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,14 +117,16 @@ func (r *round) write(ctx context.Context, tx *sql.Tx) error {
 	if err := r.renew(ctx, tx); err != nil {
 		return err
 	}
-	for _, t := range r.returned {
-		if err := giveBack(ctx, tx, t.name, r.k.node, t.Generation); err != nil {
-			return err
-		}
-	}
 	rows, err := readTable(ctx, tx)
 	if err != nil {
 		return err
+	}
+	changed := make(map[string]row)
+	for _, t := range r.returned {
+		if x := rows[t.name]; x.node == r.k.node && x.generation == t.Generation {
+			x.node = ""
+			rows[t.name], changed[t.name] = x, x
+		}
 	}
 	if err := r.say(ctx, tx, rows); err != nil {
 		return err
@@ -143,11 +147,9 @@ func (r *round) write(ctx context.Context, tx *sql.Tx) error {
 	}
 	r.proven[r.k.node] = true
 	for kind, shards := range r.wants {
-		if err := r.deal(ctx, tx, rows, kind, shards); err != nil {
-			return err
-		}
+		r.deal(rows, changed, kind, shards)
 	}
-	return nil
+	return hold(ctx, tx, slices.Collect(maps.Values(changed)))
 }
 
 func (r *round) renew(ctx context.Context, tx *sql.Tx) (err error) {
@@ -199,14 +201,14 @@ func (r *round) say(ctx context.Context, tx *sql.Tx, rows table) error {
 	return nil
 }
 
-// deal looks at each share of a kind.
-func (r *round) deal(ctx context.Context, tx *sql.Tx, rows table, kind string, shards int) error {
+// deal looks at each share of a kind, and notes what shall stand in the table.
+func (r *round) deal(rows table, changed map[string]row, kind string, shards int) {
 	k := r.k
 	members := rows.said(wantsPrefix + kind + "/")
 	for shard := range shards {
 		name := shareName(kind, shard, shards)
-		row := rows[name]
-		mine := row.node == k.node
+		at := rows[name]
+		mine := at.node == k.node
 		heir := k.node // of a kind with one shard: whoever comes first, for as long as it lives
 		if shards > 1 {
 			heir = rendezvous(name, members)
@@ -214,30 +216,24 @@ func (r *round) deal(ctx context.Context, tx *sql.Tx, rows table, kind string, s
 		if t, served := r.serving[name]; served {
 			switch {
 			case r.ending[name]:
-			case r.entered || !mine || row.generation != t.Generation:
+			case r.entered || !mine || at.generation != t.Generation:
 				r.lost = append(r.lost, t)
 			case heir != k.node && r.proven[heir]:
 				r.hand = append(r.hand, t)
 			}
 			continue
 		}
-		if !mine && rows.there(row.node) {
+		if !mine && rows.there(at.node) {
 			continue
 		}
 		switch {
 		case heir == k.node:
-			generation, err := take(ctx, tx, name, k.node)
-			if err != nil {
-				return err
-			}
-			r.taken = append(r.taken, Term{Shard: shard, Generation: generation, keeper: k, kind: kind, name: name})
+			changed[name] = row{name: name, node: k.node, generation: at.generation + 1}
+			r.taken = append(r.taken, Term{Shard: shard, Generation: at.generation + 1, keeper: k, kind: kind, name: name})
 		case mine && r.proven[heir]: // of our life before this one
-			if err := giveBack(ctx, tx, name, k.node, row.generation); err != nil {
-				return err
-			}
+			changed[name] = row{name: name, generation: at.generation}
 		}
 	}
-	return nil
 }
 
 // rendezvous is the member that a share belongs to: it changes for few shares when

@@ -73,10 +73,9 @@ func (k *Keeper) tryJoin(ctx context.Context) (opening *Opening, done bool, err 
 		if others > 0 || held.node != k.node && rows.there(held.node) {
 			return nil
 		}
-		generation, err := take(ctx, tx, openingName, k.node)
 		done = true
-		opening = &Opening{Term{Generation: generation, keeper: k, kind: openingName, name: openingName}}
-		return err
+		opening = &Opening{Term{Generation: held.generation + 1, keeper: k, kind: openingName, name: openingName}}
+		return say(ctx, tx, openingName, k.node, held.generation+1)
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("lease: join: %w", err)
@@ -106,7 +105,7 @@ func (o *Opening) Done(ctx context.Context) error {
 		if err := say(ctx, tx, openedPrefix+k.node, k.node, life); err != nil {
 			return err
 		}
-		return giveBack(ctx, tx, openingName, k.node, o.Generation)
+		return say(ctx, tx, openingName, "", o.Generation)
 	})
 	if err != nil {
 		return fmt.Errorf("lease: open: %w", err)

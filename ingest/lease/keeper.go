@@ -317,14 +317,15 @@ func (k *Keeper) leave(ctx context.Context) error {
 		if rows[nodePrefix+k.node].generation != k.life {
 			return nil // our name is somebody else's
 		}
+		if err := rows.bury(ctx, tx, k.node); err != nil {
+			return err
+		}
+		var shares []row
 		for name, r := range rows {
-			if r.node != k.node {
-				continue
-			}
-			if err := giveBack(ctx, tx, name, k.node, r.generation); err != nil {
-				return err
+			if r.node == k.node {
+				shares = append(shares, row{name: name, generation: r.generation})
 			}
 		}
-		return rows.bury(ctx, tx, k.node)
+		return hold(ctx, tx, shares)
 	})
 }

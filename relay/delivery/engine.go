@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -211,7 +213,7 @@ func (e *Engine) saveEvery(ctx context.Context) {
 	}
 }
 
-// save writes the positions of all lanes that have news, in one transaction.
+// save writes the positions of all lanes that have news, in few transactions.
 //
 // A crash before it leaves the positions of the last save: what was delivered
 // since is delivered again after the restart, at most SaveEvery's worth and what
@@ -233,16 +235,19 @@ func (e *Engine) save(ctx context.Context) error {
 	crashpoint.Hit(crashpoint.BeforePosition)
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
-	lost, err := save(ctx, e.deps.DB, rows)
-	e.metrics.saved(err)
-	if err != nil {
-		for _, l := range from {
-			l.unsaved()
+	for i, n := 0, e.atOnce(len(rows)); i < len(rows); i += n {
+		end := min(i+n, len(rows))
+		lost, err := save(ctx, e.deps.DB, rows[i:end])
+		e.metrics.saved(err)
+		if err != nil {
+			for _, l := range from[i:] {
+				l.unsaved()
+			}
+			return err
 		}
-		return err
-	}
-	if len(lost) > 0 {
-		signal(e.stale)
+		if len(lost) > 0 {
+			signal(e.stale)
+		}
 	}
 	return nil
 }
@@ -348,14 +353,33 @@ func (e *Engine) sync(stop context.Context, live map[string]*running) error {
 // begin claims and starts lanes. Only who has the share by the database's word can
 // claim: the rows' generations never go back and forth between two nodes.
 func (e *Engine) begin(stop context.Context, live map[string]*running, wanted map[string]target) error {
-	if len(wanted) == 0 {
-		return nil
+	for inboxes := range slices.Chunk(slices.Collect(maps.Keys(wanted)), e.atOnce(len(wanted))) {
+		if err := e.beginSome(stop, live, wanted, inboxes); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// rowsAtOnce bounds a transaction where there are other nodes: their writers, and the
+// renewal of the leases, wait for it.
+const rowsAtOnce = 100
+
+// atOnce is how many of n rows one transaction writes.
+func (e *Engine) atOnce(n int) int {
+	if e.deps.Leases.Shared() {
+		return rowsAtOnce
+	}
+	return max(n, 1)
+}
+
+func (e *Engine) beginSome(stop context.Context, live map[string]*running, wanted map[string]target, inboxes []string) error {
 	tip := e.log.Tip()
 	var rows []row
 	err := e.deps.DB.Write(stop, func(tx *sql.Tx) error {
 		checked := make(map[*share]error)
-		for inbox, t := range wanted {
+		for _, inbox := range inboxes {
+			t := wanted[inbox]
 			if _, ok := checked[t.share]; !ok {
 				checked[t.share] = t.share.term.Check(stop, tx)
 			}
