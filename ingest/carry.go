@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/segmentio/kafka-go"
@@ -24,13 +25,18 @@ type carried struct {
 // If the copy's first seq is not the one that its offset would have in a new
 // log, an epoch record is put before it.
 type carrier struct {
-	topic     *topic
+	topic     fetcher
 	next, end int64  // offsets in the source
 	out       int64  // next offset in the copy
 	source    epochs // as the state database and the records read tell them
 	copy      epochs // the same seqs over the copy's offsets
 	last      int64  // start of the source's epoch that copy has reached
 	leads     bool   // the copy begins with an epoch record of its own
+}
+
+// fetcher is what a carrier needs of a topic.
+type fetcher interface {
+	fetch(ctx context.Context, offset, maxBytes int64, wait time.Duration) (page, error)
 }
 
 // page returns the copy's next records, none at the end.

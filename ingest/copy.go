@@ -84,6 +84,7 @@ type span struct{ start, end int64 }
 type copier struct {
 	CopyConfig
 	from, to *topic
+	reread   func() fetcher // the source from its start; nil: from
 
 	source, target span   // as they must be; target.end moves with what is written
 	epochs         epochs // of the source, by the state database
@@ -125,13 +126,7 @@ func (c *copier) recognise(ctx context.Context) (err error) {
 	if err := c.leased(ctx); err != nil {
 		return err
 	}
-	if c.epochs, err = loadEpochs(ctx, c.DB.Read()); err != nil {
-		return err
-	}
-	if len(c.epochs) == 0 {
-		c.epochs = epochs{{start: 0, base: firstBase, reason: epochFirst}}
-	}
-	if c.position, err = loadCursor(ctx, c.DB.Read(), stateCursorName); err != nil {
+	if err := c.known(ctx); err != nil {
 		return err
 	}
 	known, err := loadMarks(ctx, c.DB.Read(), c.epochs)
@@ -148,6 +143,18 @@ func (c *copier) recognise(ctx context.Context) (err error) {
 		return fmt.Errorf("ingest: copy: topic %s: %w", c.from.name, ErrOtherLog)
 	}
 	return nil
+}
+
+// known takes the seqs of the source from the state database.
+func (c *copier) known(ctx context.Context) (err error) {
+	if c.epochs, err = loadEpochs(ctx, c.DB.Read()); err != nil {
+		return err
+	}
+	if len(c.epochs) == 0 {
+		c.epochs = epochs{{start: 0, base: firstBase, reason: epochFirst}}
+	}
+	c.position, err = loadCursor(ctx, c.DB.Read(), stateCursorName)
+	return err
 }
 
 // leased refuses while a node holds a lease: it would go on with the source.
@@ -195,7 +202,11 @@ func (c *copier) carrier() *carrier {
 	if c.report.Records > 0 {
 		out = c.report.Start
 	}
-	return &carrier{topic: c.from, next: c.source.start, end: c.source.end, out: out, source: append(epochs(nil), c.epochs...)}
+	var from fetcher = c.from
+	if c.reread != nil {
+		from = c.reread()
+	}
+	return &carrier{topic: from, next: c.source.start, end: c.source.end, out: out, source: append(epochs(nil), c.epochs...)}
 }
 
 // transfer compares what the target has and appends the rest.

@@ -15,6 +15,7 @@
 //	reader.go withdrawn.go    a pull cursor with a view; what is hidden since
 //	epochs.go marks.go open.go   seqs that never go back; is it still the same log?
 //	copy.go carry.go          the log on another server, under the same seqs
+//	export.go restored.go     the log out of a backup; what restored positions mean
 //	statecursor.go            the fold, written to the state database
 //	admission.go consent.go   what may enter, how far it may travel
 //	fetchqueue.go             what its origin must give first

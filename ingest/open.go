@@ -55,7 +55,7 @@ func (t *Tail) open(ctx context.Context, first *lease.Opening, size int) (positi
 		err = t.recognise(ctx, start, end)
 	} else {
 		t.guard.Store(&first.Term)
-		err = t.reconcile(ctx, start, end)
+		err = t.reconcileRestored(ctx, position, start, end)
 		if !first.Alone() {
 			t.guard.Store(nil) // the state cursor's turn
 		}
@@ -128,6 +128,9 @@ func (t *Tail) reconcile(ctx context.Context, start, end int64) error {
 	}
 	if len(t.marks) == 0 && t.next > end {
 		from, same = end, false
+	}
+	if t.restored && t.unseen(start) {
+		from, same = start, false
 	}
 	switch {
 	case !same:

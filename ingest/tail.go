@@ -52,6 +52,8 @@ type Tail struct {
 	owed    []byte // epoch record that the log must still get
 	marks   marks  // newest records read
 	ceiling uint64 // no seq at or above it was shown, by the state database's word
+
+	restored bool // the state database is a backup's, and has not caught up: see restored.go
 }
 
 // ceilingStep is how far ahead of what was shown the ceiling is reserved: one

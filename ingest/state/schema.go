@@ -11,14 +11,14 @@ import (
 
 // A Table of the schema. Tables and columns have the same names in both databases.
 type Table struct {
-	Name    string
-	Columns []Column
+	Name    string   `json:"name"`
+	Columns []Column `json:"columns"`
 }
 
 // A Column of a Table.
 type Column struct {
-	Name string
-	Kind Kind
+	Name string `json:"name"`
+	Kind Kind   `json:"kind"`
 }
 
 // Kind is what the values of a column are.
