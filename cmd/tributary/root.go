@@ -26,7 +26,7 @@ the other servers, to live streams, and into an index for timelines and search.`
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true, // main prints them
-	}, newServe(), newAdminCommand(), newQuery(), newLog(), newConfig(), newVersion(), newBroker(), newEngine())
+	}, newServe(), newAdminCommand(), newQuery(), newLog(), newBackup(), newRestore(), newConfig(), newVersion(), newBroker(), newEngine())
 	inGroups(root)
 	root.SetVersionTemplate("tributary {{.Version}}\n")
 	root.SetFlagErrorFunc(suggestFlag)

@@ -30,6 +30,19 @@ func flagUsage(f *field) string {
 	return strings.TrimSuffix(sentence, ".")
 }
 
+// Path is the file that is read, "" if there is none.
+func (in Input) Path() string {
+	if in.File != "" {
+		return in.File
+	}
+	for _, variable := range in.Environ {
+		if path, ok := strings.CutPrefix(variable, configVariable+"="); ok {
+			return path
+		}
+	}
+	return ""
+}
+
 // FromFlags is the Input of a command whose flags were added by AddFlags.
 func FromFlags(set *pflag.FlagSet, environ []string) Input {
 	in := Input{Environ: environ, Flags: map[string][]string{}}

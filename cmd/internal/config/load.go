@@ -18,6 +18,9 @@ type Origins map[string]string
 
 const originDefault = "default"
 
+// Said says whether a value was written anywhere.
+func (o Origins) Said(path string) bool { return o[path] != originDefault }
+
 // Load reads all sources and checks the whole. The error names every fault, one a line.
 func Load(in Input) (Config, Origins, error) {
 	l := &loader{origins: Origins{}}

@@ -37,6 +37,9 @@ func openDataDir(ctx context.Context, path string) (*dataDir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
+	if _, err := os.Lstat(filepath.Join(path, restoringName)); err == nil {
+		return nil, errors.Join(fmt.Errorf("data directory %s: %w", path, ErrRestoring), lock.Close())
+	}
 	return &dataDir{path: path, lock: lock}, nil
 }
 

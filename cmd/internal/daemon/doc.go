@@ -13,6 +13,8 @@
 //	broker.go     the embedded broker as a child;  kafka.go  a Kafka by address
 //	hold.go       what the index has not read does not expire
 //	copylog.go    the log moved from the one to the other, by a command
+//	backup.go restore.go backuplog.go
+//	              one file of the state database, the configuration and the log, and back
 //	ingest.go     state database, keys, egress, log, admission
 //	relay.go      actor, inbox, deliveries, admin socket
 //	index.go      the embedded engine, the index and its API
