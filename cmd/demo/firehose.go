@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +21,6 @@ type frame struct {
 	URI    string    `json:"uri"`
 	Actor  string    `json:"actor"`
 	Domain string    `json:"domain"`
-	Tags   []string  `json:"tags"`
 	Post   struct {
 		Content     string `json:"content"`
 		SpoilerText string `json:"spoiler_text"`
@@ -32,7 +32,13 @@ type frame struct {
 		Media []struct {
 			Type string `json:"type"`
 		} `json:"media_attachments"`
+		Tags []tag `json:"tags"`
 	} `json:"post"`
+}
+
+// tag is a hashtag, folded.
+type tag struct {
+	Name string `json:"name"`
 }
 
 // tagsMax is how many tags of a post are kept: a row has no room for more.
@@ -41,9 +47,10 @@ const tagsMax = 8
 // shown is the post of a frame, made fit for a terminal.
 func (f frame) shown() post {
 	a := f.Post.Account
+	text, written := withoutTail(textOf(f.Post.Content))
 	p := post{
 		uri: f.URI, actor: f.Actor, domain: f.Domain, time: f.Time,
-		name: printable(a.DisplayName), acct: printable(a.Acct), text: textOf(f.Post.Content),
+		name: printable(a.DisplayName), acct: printable(a.Acct), text: text, tags: written,
 	}
 	if p.name == "" {
 		p.name = printable(a.Username)
@@ -54,34 +61,31 @@ func (f frame) shown() post {
 	if n := len(f.Post.Media); n > 0 {
 		p.text = strings.TrimSpace(p.text + " [" + plural(n, "attachment") + "]")
 	}
-	for _, tag := range f.Tags[:min(len(f.Tags), tagsMax)] {
-		if tag = printable(tag); tag != "" {
-			p.tags = append(p.tags, tag)
+	if len(written) > 0 {
+		return p
+	}
+	for _, t := range f.Post.Tags[:min(len(f.Post.Tags), tagsMax)] {
+		if name := printable(t.Name); name != "" {
+			p.tags = append(p.tags, name)
 		}
 	}
-	p.text = withoutTail(p.text, p.tags)
 	return p
 }
 
-// withoutTail drops hashtags from the end of a text: they are shown beside it.
-func withoutTail(text string, tags []string) string {
-	for {
+// withoutTail takes the hashtags off the end of a text, as they are shown beside it: as
+// they were written, while those of the frame are folded (without the marks that some
+// scripts cannot be read without).
+func withoutTail(text string) (rest string, written []string) {
+	for len(written) < tagsMax {
 		at := strings.LastIndexByte(text, ' ')
 		word, hash := strings.CutPrefix(text[at+1:], "#")
-		if !hash || at < 0 || !containsFold(tags, word) {
-			return text
+		if at < 0 || !hash || word == "" {
+			break
 		}
-		text = strings.TrimRight(text[:at], " ")
+		text, written = strings.TrimRight(text[:at], " "), append(written, word)
 	}
-}
-
-func containsFold(tags []string, word string) bool {
-	for _, tag := range tags {
-		if strings.EqualFold(tag, word) {
-			return true
-		}
-	}
-	return false
+	slices.Reverse(written)
+	return text, written
 }
 
 // firehoseBytesMax bounds a frame: a post of 256 KiB as JSON.

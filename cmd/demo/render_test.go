@@ -55,7 +55,8 @@ func example() *view {
 		"고요한 강 🌊🏞️ 아래로", "नदी पुरानी चक्की के नीचे बहती है", "👩‍👩‍👧‍👦 family by the water 🇵🇹",
 	}
 	for i := range 40 {
-		f := frame{Seq: uint64(i), Time: moment.Add(-time.Duration(i) * time.Second), URI: fmt.Sprint(i), Tags: []string{"river", "静けさ"}}
+		f := frame{Seq: uint64(i), Time: moment.Add(-time.Duration(i) * time.Second), URI: fmt.Sprint(i)}
+		f.Post.Tags = []tag{{"river"}, {"静けさ"}}
 		f.Post.Content = "<p>" + texts[i%len(texts)] + ` <a href="/tags/river">#<span>River</span></a></p>`
 		f.Post.Account.Acct, f.Post.Account.DisplayName = fmt.Sprintf("user%d@127.0.0.1:%d", i%5, 40000+i), []string{"Ana Souza", "山田 花子", "Ольга"}[i%3]
 		p := f.shown()

@@ -68,13 +68,16 @@ func TestColumnsAndCut(t *testing.T) {
 
 func TestShown(t *testing.T) {
 	var f frame
-	f.Tags = []string{"river", "evil\x1b[2J", "\u202e"}
-	f.Post.Content = "<p>Text #Sea and #River #river</p>"
-	f.Post.SpoilerText = ""
+	f.Post.Tags = []tag{{"river"}, {"evil\x1b[2J"}, {"\u202e"}}
+	f.Post.Content = "<p>Text #Sea and</p>"
 	f.Post.Account.Username, f.Post.Account.Acct = "ana", "ana@a.example"
 	p := f.shown()
 	if p.name != "ana" || p.text != "Text #Sea and" || strings.Join(p.tags, " ") != "river evil[2J" {
 		t.Errorf("%+v", p)
+	}
+	f.Post.Content = "<p>Text #Sea and #बिल्ली #River</p>"
+	if p := f.shown(); p.text != "Text #Sea and" || strings.Join(p.tags, " ") != "बिल्ली River" {
+		t.Errorf("%q with %q", p.text, p.tags)
 	}
 	f.Post.SpoilerText, f.Post.Media = "news\x07", append(f.Post.Media, struct {
 		Type string `json:"type"`
@@ -94,7 +97,8 @@ func TestHostilePosts(t *testing.T) {
 	v := example()
 	v.posts = nil
 	for _, evil := range hostile {
-		f := frame{URI: evil, Actor: evil, Tags: []string{evil, evil}}
+		f := frame{URI: evil, Actor: evil}
+		f.Post.Tags = []tag{{evil}, {evil}}
 		f.Post.Content, f.Post.SpoilerText = evil, evil
 		f.Post.Account.Acct, f.Post.Account.DisplayName = evil+"@"+evil, evil
 		v.posts = append(v.posts, f.shown())
@@ -141,7 +145,7 @@ func FuzzPrintable(f *testing.F) {
 
 func FuzzFrame(f *testing.F) {
 	around := example()
-	f.Add([]byte(`{"seq":1,"kind":"create","uri":"u","tags":["a"],"post":{"content":"<p>x #a</p>","account":{"acct":"a@b"}}}`), 80, 24)
+	f.Add([]byte(`{"seq":1,"kind":"create","uri":"u","post":{"content":"<p>x #a</p>","tags":[{"name":"a"}],"account":{"acct":"a@b"}}}`), 80, 24)
 	f.Add([]byte(`{"post":{"content":"\u001b[31m\u009b","spoiler_text":"\u202e","account":{"display_name":"漢"}}}`), 160, 50)
 	f.Fuzz(func(t *testing.T, data []byte, width, height int) {
 		var got frame
