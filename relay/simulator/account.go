@@ -147,9 +147,6 @@ func (a *account) page() string {
 // has reports whether the software's profiles have a flag.
 func (a *account) has(f flag) bool { return slices.Contains(a.site.software.flags, f) }
 
-// declined is the way to decline that the account has and its document says.
-func (a *account) declined(ways ...Decline) bool { return slices.Contains(ways, a.Decline) }
-
 // Consent is what the account's document says, in the model's words.
 func (a *account) consent() model.Consent {
 	return model.Consent{

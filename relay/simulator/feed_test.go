@@ -15,10 +15,11 @@ func TestFeedIsDecidedByItsSeed(t *testing.T) {
 		}
 		return [32]byte(h.Sum(nil))
 	}
-	if sum(1) != sum(1) {
+	once, again := sum(1), sum(1)
+	if once != again {
 		t.Error("one seed, two feeds")
 	}
-	if sum(1) == sum(2) {
+	if once == sum(2) {
 		t.Error("two seeds, one feed")
 	}
 }

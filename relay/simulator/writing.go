@@ -4,13 +4,12 @@ import "strings"
 
 // writing is a language as people write it.
 type writing struct {
-	tag     string   // BCP 47, as servers declare it
-	words   []string //
+	tag     string // BCP 47, as servers declare it
+	words   []string
 	rare    []string // one each in some posts: what a search is tried with
 	tags    []string // hashtags, without '#'
 	between string   // words are joined by it; "" where none are spaced
 	stop    string   // ends a sentence
-	rtl     bool
 }
 
 func spaced(tag, stop, rare, tags, words string) *writing {
@@ -62,7 +61,7 @@ var (
 		trời gió mùa đông đường`)
 	arabic = spaced("ar", ". ", "سنجاب هدهد", "قطط صورة_اليوم", `النهر يجري في الصباح المساء ثلج مطر طاحونة حجر ضفة اليوم غدا جدا أيضا جميل الطقس ريح
 		شتاء صيف طريق`)
-	persian = spaced("fa", ". ", "گوزن چکاوک", "گربه عکاسی", `رودخانه می‌رود صبح شب برف باران آسیاب سنگ کنار امروز فردا خیلی هنوز خوب هوا باد
+	persian = spaced("fa", ". ", "گوزن چکاوک", "گربه عکاسی", `رودخانه میرود صبح شب برف باران آسیاب سنگ کنار امروز فردا خیلی هنوز خوب هوا باد
 		زمستان تابستان راه`)
 	hebrew = spaced("he", ". ", "דוכיפת קיפוד", "חתולים צילום", `הנהר זורם בבוקר ערב שלג גשם טחנה אבן גדה היום מחר מאוד עוד טוב מזג רוח חורף קיץ דרך`)
 	hindi  = spaced("hi", "। ", "नीलगाय मैना", "बिल्ली तस्वीर", `नदी बहती है सुबह शाम बर्फ़ बारिश चक्की पत्थर किनारा आज कल बहुत अभी अच्छा मौसम हवा सर्दी
@@ -78,8 +77,6 @@ var (
 	korean    = spaced("ko", ". ", "수달 까막딱따구리", "고양이 사진", `강이 흐르는 아침 저녁 눈이 비가 물레방아 돌 강가 오늘 내일 아주 아직 좋은 날씨 바람 겨울 여름 길`)
 	emoji     = spaced("und", " ", "🦦 🪿", "Sparkles", `🌊 🏞️ 🌧️ ❄️ 🪨 🌅 👨‍👩‍👧‍👦 🏳️‍🌈 👍🏿 🇵🇹 ☃️ 🧑‍🌾 ✨ 🐈‍⬛`)
 )
-
-func init() { arabic.rtl, persian.rtl, hebrew.rtl = true, true, true }
 
 // writingOf is the writing of a declared language; English of one that is not here.
 func writingOf(tag string) *writing {

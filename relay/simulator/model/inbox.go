@@ -48,12 +48,10 @@ func (m *Model) Inbox(host string, got []Delivered) (missing, wrong []string) {
 			continue
 		}
 		came[o] = true
-		for _, key := range []string{o.object, o.author} {
-			if before := newest[key]; before != nil && before.at > o.at && before.from == nil && o.from == nil {
-				wrong = append(wrong, fmt.Sprintf("%s got %s of %s before %s of %s", host, before.kind, before.object, o.kind, o.object))
-			}
-			newest[key] = o
+		if before := overtaken(newest, o); before != nil {
+			wrong = append(wrong, fmt.Sprintf("%s got %s of %s before %s of %s", host, before.kind, before.object, o.kind, o.object))
 		}
+		newest[o.object], newest[o.author] = o, o
 	}
 	for _, o := range m.owed {
 		if !came[o] && m.mustGet(host, o) {
@@ -61,6 +59,17 @@ func (m *Model) Inbox(host string, got []Delivered) (missing, wrong []string) {
 		}
 	}
 	return missing, wrong
+}
+
+// overtaken is what came before o, of the same object or author, though it is later. When
+// something was fetched nobody knows.
+func overtaken(newest map[string]*owed, o *owed) *owed {
+	for _, key := range []string{o.object, o.author} {
+		if before := newest[key]; before != nil && before.at > o.at && before.from == nil && o.from == nil {
+			return before
+		}
+	}
+	return nil
 }
 
 // match finds what a delivery is.
