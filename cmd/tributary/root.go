@@ -40,7 +40,7 @@ func inGroups(root *cobra.Command) {
 		commands  []string
 	}{
 		{"run", "Run a relay:", []string{"config", "serve"}},
-		{"operate", "Operate it:", []string{"admin", "log", "query"}},
+		{"operate", "Operate it:", []string{"admin", "backup", "log", "query", "restore"}},
 		{"parts", "Parts of it, which serve starts by itself:", []string{"broker", "engine"}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
