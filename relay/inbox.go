@@ -61,6 +61,7 @@ type inbox struct {
 	known     func(ctx context.Context, actor string) (bool, error)
 	requests  slots
 	workers   slots
+	proofs    slots // documents whose signature is verified
 	keyWaits  *hostSlots
 	metrics   *Metrics
 	log       *slog.Logger
