@@ -24,6 +24,7 @@
 //	progress.go   the line while it runs
 //	party.go      hosts with actors, who follow and are delivered to
 //	authority.go  their certificates
+//	sign.go       their signatures
 //	posts.go      what they post
 //	wire.go       requests sent as prepared bytes
 //	sink.go       subscribers who count

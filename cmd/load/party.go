@@ -9,15 +9,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"tributary/ingest/signature"
 )
 
 const activityType = "application/activity+json"
@@ -41,7 +39,8 @@ func newWorld() (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &world{key: key, pem: signature.MarshalPublic(&key.PublicKey)}, nil
+	pem, err := publicPEM(&key.PublicKey)
+	return &world{key: key, pem: pem}, err
 }
 
 func (w *world) close() {
@@ -75,7 +74,7 @@ func (w *world) add(ca *authority, http2, shared bool, deliver http.HandlerFunc)
 	}
 	p := &party{world: w, base: "http://" + listener.Addr().String(), shared: shared, deliver: deliver}
 	p.http = &http.Server{
-		Handler: p, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute,
+		Handler: p, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), ReadHeaderTimeout: time.Minute,
 		ConnState: func(_ net.Conn, s http.ConnState) {
 			if s == http.StateNew {
 				p.conns.Add(1)
@@ -158,25 +157,20 @@ func (p *party) document(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(document)
 }
 
-// sign makes the request that posts a body to the relay's inbox.
-func (p *party) sign(ctx context.Context, s *signature.Signer, target string, body []byte) (*http.Request, error) {
+// sign makes the request that posts a body to the relay's inbox in an actor's name.
+func (p *party) sign(ctx context.Context, name, target string, body []byte) (*http.Request, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target+"/inbox", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Content-Type", activityType)
-	return r, s.SignPost(ctx, r, signature.Digest(body))
-}
-
-func (p *party) signer(name string) *signature.Signer {
-	return signature.NewSigner(p.actor(name)+"#main-key", p.world.key, 2)
+	return r, signPost(r, p.world.key, p.actor(name)+"#main-key", body)
 }
 
 // follow subscribes an actor and waits until the relay says that it is.
 func (p *party) follow(ctx context.Context, target, name string) error {
 	body := fmt.Appendf(nil, `{"@context":"https://www.w3.org/ns/activitystreams","id":"%s/follow","type":"Follow","actor":"%[1]s","object":"%s"}`,
 		p.actor(name), public)
-	r, err := p.sign(ctx, p.signer(name), target, body)
+	r, err := p.sign(ctx, name, target, body)
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"tributary/ingest/signature"
 )
 
 const public = "https://www.w3.org/ns/activitystreams#Public"
@@ -80,7 +78,6 @@ type prepared struct {
 func (p *party) prepare(ctx context.Context, target string, first, count, size int, progress io.Writer) ([]prepared, error) {
 	all := make([]prepared, count)
 	errs := make([]error, count)
-	signer := p.signer(author)
 	var next atomic.Int64
 	stop := show(progress, func() string { return fmt.Sprintf("%d of %d posts signed", min(int(next.Load()), count), count) })
 	defer stop()
@@ -88,7 +85,7 @@ func (p *party) prepare(ctx context.Context, target string, first, count, size i
 	for range runtime.GOMAXPROCS(0) {
 		signing.Go(func() {
 			for i := int(next.Add(1)) - 1; i < count && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				all[i], errs[i] = p.one(ctx, signer, target, first+i, size)
+				all[i], errs[i] = p.one(ctx, target, first+i, size)
 			}
 		})
 	}
@@ -101,9 +98,9 @@ func (p *party) prepare(ctx context.Context, target string, first, count, size i
 	return all, ctx.Err()
 }
 
-func (p *party) one(ctx context.Context, signer *signature.Signer, target string, n, size int) (prepared, error) {
+func (p *party) one(ctx context.Context, target string, n, size int) (prepared, error) {
 	body := p.create(n, size)
-	r, err := p.sign(ctx, signer, target, body)
+	r, err := p.sign(ctx, author, target, body)
 	if err != nil {
 		return prepared{}, err
 	}
