@@ -35,6 +35,7 @@ const (
 	FormEventSource
 	FormDelivery
 	FormAnnounce
+	FormLanguage // not a wire form: what the post is written in
 	formCount
 )
 

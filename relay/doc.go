@@ -72,6 +72,7 @@
 //	role.go           what a member may do
 //	membership.go     the transactions that begin, change and end a subscription
 //	replay.go         signatures of accepted requests
+//	memberlink.go     links by which a member's admin sets what it gets
 //	subscriptions.go  Subscriptions: the copy in memory
 //	subscriber.go     SQL of subscribers, and of the lanes that they open and close
 //	blocks.go         Blocks

@@ -26,7 +26,7 @@ func (s *Subscriptions) follow(ctx context.Context, sub Subscriber, also func(*s
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		sub.Role, sub.Back, sub.BackState = old.Role, old.Back, old.BackState
+		sub.Role, sub.Filter, sub.Back, sub.BackState = old.Role, old.Filter, old.Back, old.BackState
 		if sub.Role == "" {
 			sub.Role = RoleBoth
 		}
@@ -191,6 +191,18 @@ func (s *Subscriptions) Reject(ctx context.Context, actor string) error {
 func (s *Subscriptions) SetRole(ctx context.Context, actor string, role Role) error {
 	return s.change(ctx, actor, "changing the role of", func(tx *sql.Tx, sub Subscriber) error {
 		sub.Role = role
+		return s.store(ctx, tx, sub)
+	})
+}
+
+// SetFilter says which posts a member gets from now on.
+func (s *Subscriptions) SetFilter(ctx context.Context, actor string, filter delivery.Filter) error {
+	filter, err := filter.Tidy()
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, actor, "changing the filter of", func(tx *sql.Tx, sub Subscriber) error {
+		sub.Filter = filter.String()
 		return s.store(ctx, tx, sub)
 	})
 }

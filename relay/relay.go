@@ -48,6 +48,7 @@ type Relay struct {
 	replays       *replays
 	inbox         *inbox
 	admission     admitter
+	links         links
 	documents     map[string]http.Handler // path → what GET and HEAD answer
 	db            *state.DB
 	log           *slog.Logger
@@ -76,6 +77,9 @@ func New(ctx context.Context, c Community, cfg Config, d Deps) (*Relay, error) {
 	r := &Relay{
 		community: c, cfg: cfg, subscriptions: subs, blocks: blocks, allowed: allowed, replays: newReplays(d.DB, d.Log),
 		admission: d.Admission, db: d.DB, log: d.Log,
+	}
+	if r.links, err = newLinks(d.Key); err != nil {
+		return nil, err
 	}
 	r.inbox = newInbox(r, d)
 	if r.documents, err = newDocuments(c, cfg, d.Key, subs); err != nil {

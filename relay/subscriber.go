@@ -33,6 +33,7 @@ type Subscriber struct {
 	Object    string // what it followed, as it wrote it
 	State     string // StateAccepted …
 	Style     delivery.Style
+	Filter    string    // delivery.Filter as it is kept; "" wants all
 	Role      Role      // RoleBoth unless the operator says otherwise
 	Back      string    // id of our own Follow of it (LitePub), "" if there is none
 	BackState string    // what became of that: BackPending …
@@ -40,7 +41,7 @@ type Subscriber struct {
 	Updated   time.Time // last change
 }
 
-const selectSubscribers = `SELECT actor, host, inbox, delivery, follow, object, state, style, role, back, back_state, created_at, updated_at
+const selectSubscribers = `SELECT actor, host, inbox, delivery, follow, object, state, style, role, back, back_state, filter, created_at, updated_at
 	FROM subscribers`
 
 func listSubscribers(ctx context.Context, q *sql.DB) ([]Subscriber, error) {
@@ -70,19 +71,20 @@ func subscriberOf(ctx context.Context, tx *sql.Tx, actor string) (Subscriber, er
 
 func scanSubscriber(scan func(...any) error) (s Subscriber, err error) {
 	var created, updated int64
-	err = scan(&s.Actor, &s.Host, &s.Inbox, &s.Delivery, &s.Follow, &s.Object, &s.State, &s.Style, &s.Role, &s.Back, &s.BackState, &created, &updated)
+	err = scan(&s.Actor, &s.Host, &s.Inbox, &s.Delivery, &s.Follow, &s.Object, &s.State, &s.Style, &s.Role, &s.Back, &s.BackState, &s.Filter, &created, &updated)
 	s.Created, s.Updated = time.UnixMilli(created).UTC(), time.UnixMilli(updated).UTC()
 	return s, err
 }
 
 func upsertSubscriber(ctx context.Context, tx *sql.Tx, s Subscriber) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO subscribers
-		(actor, host, inbox, delivery, follow, object, state, style, role, back, back_state, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+		(actor, host, inbox, delivery, follow, object, state, style, role, back, back_state, filter, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
 		ON CONFLICT (actor) DO UPDATE SET host = excluded.host, inbox = excluded.inbox, delivery = excluded.delivery,
 			follow = excluded.follow, object = excluded.object, state = excluded.state, style = excluded.style,
-			role = excluded.role, back = excluded.back, back_state = excluded.back_state, updated_at = excluded.updated_at`,
-		s.Actor, s.Host, s.Inbox, s.Delivery, s.Follow, s.Object, s.State, s.Style, s.Role, s.Back, s.BackState, s.Updated.UnixMilli())
+			role = excluded.role, back = excluded.back, back_state = excluded.back_state, filter = excluded.filter,
+			updated_at = excluded.updated_at`,
+		s.Actor, s.Host, s.Inbox, s.Delivery, s.Follow, s.Object, s.State, s.Style, s.Role, s.Back, s.BackState, s.Filter, s.Updated.UnixMilli())
 	return err
 }
 

@@ -82,7 +82,11 @@ func (s *Subscriptions) Receivers(context.Context) ([]delivery.Receiver, error) 
 	var list []delivery.Receiver
 	for _, sub := range s.current.Load().all {
 		if sub.State == StateAccepted && sub.Role != RolePublish {
-			list = append(list, delivery.Receiver{Inbox: sub.Delivery, Style: sub.Style, Paused: sub.Role == RolePaused})
+			filter, err := delivery.ParseFilter(sub.Filter)
+			if err != nil { // a later program's: more than is wanted, rather than nothing
+				filter = delivery.Filter{}
+			}
+			list = append(list, delivery.Receiver{Inbox: sub.Delivery, Style: sub.Style, Filter: filter, Paused: sub.Role == RolePaused})
 		}
 	}
 	return list, nil

@@ -15,7 +15,7 @@ func newSubscribersCommand() *cobra.Command {
 		Short:   "Servers that subscribed to the relay",
 		Example: "  tributary admin subscribers list",
 	}, newSubscribersListCommand(), newSubscribersApproveCommand(), newSubscribersRejectCommand(), newSubscribersRoleCommand(),
-		newSubscribersPauseCommand(), newSubscribersResumeCommand(), newSubscribersRemoveCommand())
+		newSubscribersPauseCommand(), newSubscribersResumeCommand(), newSubscribersFilterCommand(), newSubscribersLinkCommand(), newSubscribersRemoveCommand())
 }
 
 func newSubscribersListCommand() *cobra.Command {

@@ -112,6 +112,8 @@ func TestAdminRefusals(t *testing.T) {
 		"token revoke":                        "takes one argument",
 		"subscribers remove nobody.example":   "nobody.example",
 		"subscribers approve nobody.example":  "nobody.example",
+		"subscribers filter nobody.example":   "nobody.example",
+		"subscribers link nobody.example":     "nobody.example",
 		"subscribers role a.example all":      "both, publish, receive, paused",
 		"subscribers role a.example":          "two arguments",
 		"allow add https://a.example/users/b": "not a domain",

@@ -255,7 +255,14 @@ func TestChangeSubscriber(t *testing.T) {
 	if len(r.sent) != 2 || !strings.Contains(r.sent[0], `"type":"Reject"`) || !strings.Contains(r.sent[1], `"type":"Accept"`) {
 		t.Errorf("sent %s", r.sent)
 	}
-	for _, bad := range []SubscriberChange{{}, {Key: "good.example", Action: "love"}, {Key: "good.example", Action: "role", Role: "king"}} {
+	changed, err := r.ChangeSubscriber(ctx, SubscriberChange{Key: "good.example", Action: "filter", Filter: delivery.Filter{Tags: []string{"#Go"}}})
+	if err != nil || changed[0].Filter == nil || changed[0].Filter.Tags[0] != "go" {
+		t.Errorf("filter: %+v, %v", changed, err)
+	}
+	if links, err := r.Links(ctx, "good.example"); err != nil || len(links) != 1 || !strings.HasPrefix(links[0].URL, "https://relay.example/relay/member?token=") {
+		t.Errorf("links %+v, %v", links, err)
+	}
+	for _, bad := range []SubscriberChange{{Key: "good.example", Action: "filter", Filter: delivery.Filter{PerMinute: -1}}, {}, {Key: "good.example", Action: "love"}, {Key: "good.example", Action: "role", Role: "king"}} {
 		if _, err := r.ChangeSubscriber(ctx, bad); !errors.Is(err, ErrInput) {
 			t.Errorf("%+v: %v", bad, err)
 		}

@@ -75,6 +75,12 @@ func (c *Client) ChangeSubscriber(ctx context.Context, r SubscriberChange) (chan
 	return changed, err
 }
 
+// Links makes the links of an actor's or a host's members.
+func (c *Client) Links(ctx context.Context, key string) (list []Link, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/subscribers/links", url.Values{"key": {key}}, nil, &list)
+	return list, err
+}
+
 // ListAllowed lists the allowed domains.
 func (c *Client) ListAllowed(ctx context.Context) (list []Allowed, err error) {
 	err = c.do(ctx, http.MethodGet, "/v1/allowed", nil, nil, &list)

@@ -44,6 +44,9 @@ func (s *Service) actions() *http.ServeMux {
 		}
 		return s.ChangeSubscriber(ctx, in)
 	}))
+	mux.HandleFunc("POST /v1/subscribers/links", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		return s.Links(ctx, r.FormValue("key"))
+	}))
 	mux.HandleFunc("GET /v1/allowed", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.ListAllowed(ctx) }))
 	mux.HandleFunc("POST /v1/allowed", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
 		var in Allowed

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"tributary/ingest"
 	"tributary/relay"
@@ -48,8 +49,38 @@ func (s *Service) change(r SubscriberChange) (func(context.Context, string) erro
 			return nil, fmt.Errorf("admin: %w: %w", ErrInput, err)
 		}
 		return func(ctx context.Context, actor string) error { return subs.SetRole(ctx, actor, role) }, nil
+	case "filter":
+		filter, err := r.Filter.Tidy()
+		if err != nil {
+			return nil, fmt.Errorf("admin: %w: %w", ErrInput, err)
+		}
+		return func(ctx context.Context, actor string) error { return subs.SetFilter(ctx, actor, filter) }, nil
 	}
 	return nil, fmt.Errorf("admin: %w: there is no action %q", ErrInput, r.Action)
+}
+
+// linkFor is how long a link to a member's page is valid.
+const linkFor = 7 * 24 * time.Hour
+
+// Links makes, for each subscription of an actor or a host, the address where its
+// admin sets which posts it gets, without an account here.
+func (s *Service) Links(ctx context.Context, key string) ([]Link, error) {
+	list := []Link{}
+	for _, sub := range s.Relay.Subscriptions().List() {
+		if sub.Actor != key && sub.Host != key {
+			continue
+		}
+		address, err := s.Relay.MemberLink(sub.Actor, linkFor)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Link{Actor: sub.Actor, URL: address, Until: time.Now().Add(linkFor).UTC().Truncate(time.Second)})
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("admin: %w: %q is neither the actor nor the host of a subscriber", ErrNotFound, key)
+	}
+	s.Log.InfoContext(ctx, "links made", "key", key, "links", len(list))
+	return list, nil
 }
 
 // ListAllowed lists the allowed domains, oldest first.

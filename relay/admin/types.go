@@ -38,15 +38,16 @@ type CreatedToken struct {
 
 // Subscriber is a subscription with the state of the lane that serves it.
 type Subscriber struct {
-	Actor   string    `json:"actor"`
-	Host    string    `json:"host"`
-	Inbox   string    `json:"inbox"`
-	State   string    `json:"state"`                 // "accepted", "pending" or "rejected"
-	Style   string    `json:"style"`                 // "forward" (Mastodon) or "announce" (LitePub)
-	Role    string    `json:"role"`                  // "both", "publish", "receive" or "paused"
-	Back    string    `json:"follow_back,omitempty"` // what became of our Follow of it: "pending", "accepted", "rejected"
-	Created time.Time `json:"created"`
-	Lane    *Lane     `json:"lane,omitempty"` // nil: it has none now
+	Actor   string           `json:"actor"`
+	Host    string           `json:"host"`
+	Inbox   string           `json:"inbox"`
+	State   string           `json:"state"`                 // "accepted", "pending" or "rejected"
+	Style   string           `json:"style"`                 // "forward" (Mastodon) or "announce" (LitePub)
+	Role    string           `json:"role"`                  // "both", "publish", "receive" or "paused"
+	Back    string           `json:"follow_back,omitempty"` // what became of our Follow of it: "pending", "accepted", "rejected"
+	Filter  *delivery.Filter `json:"filter,omitempty"`      // which posts it wants; nil: all
+	Created time.Time        `json:"created"`
+	Lane    *Lane            `json:"lane,omitempty"` // nil: it has none now
 }
 
 func subscriberOf(s relay.Subscriber) Subscriber {
@@ -54,17 +55,29 @@ func subscriberOf(s relay.Subscriber) Subscriber {
 	if s.Style == delivery.StyleAnnounce {
 		style = "announce"
 	}
+	var filter *delivery.Filter
+	if f, err := delivery.ParseFilter(s.Filter); err == nil && !f.Empty() {
+		filter = &f
+	}
 	return Subscriber{
 		Actor: s.Actor, Host: s.Host, Inbox: s.Delivery, State: s.State, Style: style, Role: string(s.Role), Back: s.BackState,
-		Created: s.Created,
+		Filter: filter, Created: s.Created,
 	}
 }
 
 // SubscriberChange asks for a decision about the subscriptions of a server or an actor.
 type SubscriberChange struct {
-	Key    string `json:"key"`            // a host, or the URI of an actor
-	Action string `json:"action"`         // "approve", "reject" or "role"
-	Role   string `json:"role,omitempty"` // for "role"
+	Key    string          `json:"key"`             // a host, or the URI of an actor
+	Action string          `json:"action"`          // "approve", "reject", "role" or "filter"
+	Role   string          `json:"role,omitempty"`  // for "role"
+	Filter delivery.Filter `json:"filter,omitzero"` // for "filter"; an empty one wants all
+}
+
+// Link opens the page where a member's admin sets which posts it gets.
+type Link struct {
+	Actor string    `json:"actor"`
+	URL   string    `json:"url"` // whoever has it may do that
+	Until time.Time `json:"until"`
 }
 
 // Allowed is a domain, with its subdomains, that need not be approved.

@@ -89,6 +89,8 @@
 //	slots.go      how lanes share the requests in flight
 //	host.go       the breaker of a host
 //	backoff.go    pauses
+//	receiver.go   who wants what, and in which style
+//	filter.go     which posts a receiver wants
 //	form.go       what goes out
 //	sender.go     one request
 //	answer.go     whom an answer judges

@@ -289,9 +289,16 @@ func (e *Engine) keep(stop context.Context) {
 
 // target is where a lane leads, and what it brings there.
 type target struct {
-	url   *url.URL
-	style Style
-	share *share
+	url     *url.URL
+	style   Style
+	filters []Filter // of each receiver
+	share   *share
+}
+
+// serves makes a lane bring what its receivers want now.
+func (t target) serves(l *lane) {
+	l.receives.Store(uint32(t.style))
+	l.filters.Store(merged(t.filters))
 }
 
 // sync starts the lanes of our shares that are missing, ends those that nobody wants,
@@ -321,11 +328,12 @@ func (e *Engine) sync(stop context.Context, live map[string]*running) error {
 		if share == nil {
 			continue // another node's
 		}
-		style := r.Style
-		if before, ok := wanted[r.Inbox]; ok {
-			style = style.merge(before.style)
+		t, ok := wanted[r.Inbox]
+		if !ok {
+			t = target{url: u, style: r.Style, share: share}
 		}
-		wanted[r.Inbox] = target{u, style, share}
+		t.style, t.filters = t.style.merge(r.Style), append(t.filters, r.Filter)
+		wanted[r.Inbox] = t
 	}
 	for inbox, r := range live {
 		t, want := wanted[inbox]
@@ -339,7 +347,7 @@ func (e *Engine) sync(stop context.Context, live map[string]*running) error {
 			continue
 		}
 		if want && rows[inbox] == r.row.generation {
-			r.receives.Store(uint32(t.style))
+			t.serves(r.lane)
 			delete(wanted, inbox)
 			continue
 		}
@@ -413,7 +421,7 @@ func (e *Engine) start(live map[string]*running, r row, t target) {
 	}
 	l := newLane(e, r, t.url)
 	l.share = t.share
-	l.receives.Store(uint32(t.style))
+	t.serves(l)
 	laneStop, cancelStop := context.WithCancel(t.share.stop)
 	laneAbort, cancelAbort := context.WithCancelCause(t.share.abort)
 	run := &running{lane: l, done: make(chan struct{}), stop: func() { cancelStop(); cancelAbort(errAborted) }}

@@ -140,6 +140,7 @@ type fakeSubscribers struct {
 	inboxes []string
 	styles  map[string]Style
 	paused  map[string]bool
+	filters map[string]Filter
 	changed chan struct{}
 }
 
@@ -151,6 +152,14 @@ func (s *fakeSubscribers) set(inboxes ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inboxes = inboxes
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *fakeSubscribers) filter(inbox string, f Filter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.filters = map[string]Filter{inbox: f}
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
@@ -168,7 +177,7 @@ func (s *fakeSubscribers) Receivers(context.Context) ([]Receiver, error) {
 	defer s.mu.Unlock()
 	var all []Receiver
 	for _, inbox := range s.inboxes {
-		all = append(all, Receiver{Inbox: inbox, Style: s.styles[inbox], Paused: s.paused[inbox]})
+		all = append(all, Receiver{Inbox: inbox, Style: s.styles[inbox], Paused: s.paused[inbox], Filter: s.filters[inbox]})
 	}
 	return all, nil
 }

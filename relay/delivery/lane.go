@@ -21,7 +21,8 @@ type lane struct {
 	host  *host
 	share *share // that its host belongs to; set before run
 
-	receives atomic.Uint32 // Style; the engine changes it when who subscribed does
+	receives atomic.Uint32            // Style; the engine changes it when who subscribed does
+	filters  atomic.Pointer[[]Filter] // likewise: a post goes out that one of them wants; nil wants all
 
 	news   chan struct{} // wakes run: something may start
 	hungry chan struct{} // wakes read: there may be room
@@ -41,6 +42,7 @@ type lane struct {
 	interrupt context.CancelFunc
 	paceAt    time.Time // the next old record may start then
 	behind    bool      // the last record started was old
+	pace      minute    // posts that a filter let through
 	missed    uint64
 }
 
@@ -209,7 +211,7 @@ func (l *lane) took(batch ingest.Batch, through uint64) bool {
 	}
 	for _, entry := range batch.Entries {
 		rec := entry.Record
-		if reason := l.skips(rec, now); reason != "" {
+		if reason := l.skips(entry, now); reason != "" {
 			if rec.Seq >= l.work.next {
 				l.e.metrics.skip(reason)
 			}
@@ -227,7 +229,8 @@ func (l *lane) took(batch ingest.Batch, through uint64) bool {
 }
 
 // skips says why a record does not go to this inbox, "" if it does.
-func (l *lane) skips(rec *ingest.Record, now time.Time) string {
+func (l *lane) skips(entry *ingest.Entry, now time.Time) string {
+	rec := entry.Record
 	name, scheme := l.host.name, l.url.Scheme
 	switch {
 	case bareHost(rec.Domain, scheme) == name:
@@ -237,9 +240,38 @@ func (l *lane) skips(rec *ingest.Record, now time.Time) string {
 	case shapeOf(rec, l.style()) == shapeNone:
 		return skipShape
 	}
-	post := rec.Kind == ingest.KindCreate || rec.Kind == ingest.KindUpgrade
-	if max := l.e.cfg.MaxAge; post && max > 0 && now.Sub(rec.Time) > max {
+	if rec.Kind != ingest.KindCreate && rec.Kind != ingest.KindUpgrade {
+		return ""
+	}
+	if max := l.e.cfg.MaxAge; max > 0 && now.Sub(rec.Time) > max {
 		return skipMaxAge
+	}
+	return l.filtered(entry, now)
+}
+
+// filtered says why a post is not wanted here, "" if it is. What was wanted once
+// and is read again does not count a second time.
+func (l *lane) filtered(entry *ingest.Entry, now time.Time) string {
+	filters := l.filters.Load()
+	if filters == nil {
+		return ""
+	}
+	language := func() string { return string(entry.Encoded(ingest.FormLanguage, languageOf)) }
+	most, wanted := 0, false
+	for _, f := range *filters {
+		if f.wants(entry.Record, language) {
+			wanted = true
+			most = max(most, f.PerMinute)
+			if f.PerMinute == 0 {
+				return ""
+			}
+		}
+	}
+	switch {
+	case !wanted:
+		return skipFilter
+	case entry.Record.Seq >= l.work.next && !l.pace.take(most, now):
+		return skipRate
 	}
 	return ""
 }

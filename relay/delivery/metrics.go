@@ -26,6 +26,8 @@ const (
 	skipGiver  = "giver"   // it came from there
 	skipMaxAge = "max_age" // older than Config.MaxAge
 	skipShape  = "shape"   // nothing that could be sent
+	skipFilter = "filter"  // the subscriber does not want it
+	skipRate   = "rate"    // more than the subscriber wants in a minute
 )
 
 // By whom a request was made: labels.
@@ -88,7 +90,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		m.lane[i] = m.deliveries.WithLabelValues(viaLane, string(r))
 		m.box[i] = m.deliveries.WithLabelValues(viaOutbox, string(r))
 	}
-	for _, reason := range []string{skipOrigin, skipGiver, skipMaxAge, skipShape} {
+	for _, reason := range []string{skipOrigin, skipGiver, skipMaxAge, skipShape, skipFilter, skipRate} {
 		m.skipped.WithLabelValues(reason)
 	}
 	for _, event := range []string{ingest.EventExpired, ingest.EventRegressed} {

@@ -6,6 +6,7 @@ import "tributary/ingest"
 type Receiver struct {
 	Inbox  string // absolute URL; several receivers may share one, and so a lane
 	Style  Style
+	Filter Filter
 	Paused bool // it is not served, and its position waits
 }
 

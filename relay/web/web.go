@@ -43,6 +43,8 @@ func New(cfg Config) *Site {
 func (s *Site) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", s.front)
 	mux.HandleFunc("GET /assets/relay.css", style)
+	mux.HandleFunc("GET "+relay.MemberPath, s.member)
+	mux.HandleFunc("POST "+relay.MemberPath, s.member)
 	mux.HandleFunc("GET /api/v1/relay/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.status()) })
 	mux.HandleFunc("GET /api/v1/relay/subscribers", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.subscribers()) })
 	mux.HandleFunc("GET /api/v1/relay/blocks", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.blocks()) })

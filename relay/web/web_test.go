@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -135,6 +136,59 @@ func TestLists(t *testing.T) {
 	read("/api/v1/relay/blocks", &blocks)
 	if len(blocks) != 1 || blocks[0].Domain != "spam.example" {
 		t.Errorf("%+v", blocks)
+	}
+}
+
+// Who has the link of a member sets its filter, and nobody else.
+func TestMember(t *testing.T) {
+	s, server := site(t, relay.Config{})
+	link, err := s.cfg.Relay.MemberLink("https://a.example/actor", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link = strings.Replace(link, "https://relay.example", server.URL, 1)
+	resp, page := get(t, link)
+	if resp.StatusCode != 200 || resp.Header.Get("Cache-Control") != "no-store" || !strings.Contains(page, "What a.example gets") {
+		t.Fatalf("%s: %s", resp.Status, page)
+	}
+	token, _ := url.QueryUnescape(link[strings.Index(link, "token=")+6:])
+	post := func(form url.Values) (*http.Response, string) {
+		t.Helper()
+		resp, err := http.PostForm(server.URL+relay.MemberPath, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp, string(body)
+	}
+	resp, page = post(url.Values{"token": {token}, "languages": {"EN, fr"}, "tags": {"#Go\nfedi"}, "no_bots": {"on"}, "per_minute": {"30"}})
+	if resp.StatusCode != 200 || !strings.Contains(page, "Saved.") || !strings.Contains(page, "fedi\ngo") || !strings.Contains(page, `value="30"`) {
+		t.Errorf("%s: %s", resp.Status, page)
+	}
+	const want = `{"languages":["en","fr"],"tags":["fedi","go"],"no_bots":true,"per_minute":30}`
+	if sub, _ := s.cfg.Relay.Subscriptions().Actor("https://a.example/actor"); sub.Filter != want {
+		t.Errorf("kept %s", sub.Filter)
+	}
+	for _, bad := range []url.Values{{"token": {token}, "domains": {"https://x"}}, {"token": {token}, "per_minute": {"many"}}} {
+		if resp, page := post(bad); resp.StatusCode != 422 || !strings.Contains(page, `role="alert"`) {
+			t.Errorf("%v: %s", bad, resp.Status)
+		}
+	}
+	if resp, _ := post(url.Values{"token": {token + "x"}}); resp.StatusCode != 403 {
+		t.Errorf("another token: %s", resp.Status)
+	}
+	if resp, _ := post(url.Values{"token": {token}, "tags": {strings.Repeat("x ", formMax)}}); resp.StatusCode != 400 {
+		t.Errorf("a huge form: %s", resp.Status)
+	}
+	if sub, _ := s.cfg.Relay.Subscriptions().Actor("https://a.example/actor"); sub.Filter != want {
+		t.Errorf("kept %s", sub.Filter)
+	}
+	if _, err := s.cfg.Relay.MemberLink("https://nobody.example/actor", time.Hour); err == nil {
+		t.Error("a link for nobody")
 	}
 }
 
