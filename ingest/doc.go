@@ -16,7 +16,7 @@
 //	epochs.go marks.go open.go   seqs that never go back; is it still the same log?
 //	copy.go carry.go          the log on another server, under the same seqs
 //	export.go restored.go     the log out of a backup; what restored positions mean
-//	statecursor.go            the fold, written to the state database
+//	statecursor.go pending.go the fold, written to the state database
 //	admission.go consent.go   what may enter, how far it may travel
 //	fetchqueue.go             what its origin must give first
 //
@@ -74,6 +74,37 @@
 //   - a lane's position is saved after its deliveries were answered
 //     (before-position): a crash in between repeats deliveries, and receivers
 //     know the id.
+//
+// # Several nodes
+//
+// Every node appends, reads the log by its own Tail, and comes to the same verdicts,
+// seqs and ids, as all of these follow from the log's order and from the epochs. What
+// must not be done twice is done by one node at a time, by lease (package lease): the
+// fold into the state database ("state"), fetches ("fetches", 16 parts by host).
+//
+//   - Who opens the log first, while no other node reads it, compares it with the state
+//     database and may raise the base (open.go). A node that joins takes one snapshot of
+//     the database and raises nothing.
+//   - While nodes run, only the one that folds may say where the log has lost records
+//     (Tail.regress). Another one that finds a loss makes sure that seqs go on above
+//     all that was shown, and starts again (regressElsewhere, ErrSuperseded).
+//   - An epoch record begins its epoch at its own place, for all. The database gets the
+//     epoch with the fold, in the transaction that moves the cursor over the record.
+//   - The ceiling covers what any node shows, and only the last one that ends lowers it.
+//
+// And their crash cases:
+//
+//   - the node that folds is killed: another one takes the lease after lease.ttl and goes
+//     on behind the last committed batch. What it needs of the records since, it has kept
+//     (pending.go), whether they are still in its ring or not.
+//   - it stands still and wakes when another one folds: its transaction fails at
+//     Term.Check, before anything of it is written.
+//   - it is killed between raising the base for a loss and saying so in the log: who takes
+//     over finds other epochs in the database than it has read by, and starts again.
+//   - all are killed: the first one back waits until the others are proven dead, then does
+//     what a single node does (epochStopped).
+//   - not covered: Kafka loses records that it has shown to one node only, and that node
+//     dies before it could tell. What is appended in their place has their seqs.
 //
 // # Invariants
 //

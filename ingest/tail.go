@@ -125,7 +125,7 @@ func (t *Tail) step(ctx context.Context, doubt bool) error {
 		return err
 	}
 	if t.pending.full() {
-		sleep(ctx, coldPause) // until the state cursor, here or elsewhere, has caught up
+		t.await(ctx)
 		return nil
 	}
 	p, err := t.topic.fetch(ctx, t.next, fetchMaxBytes, fetchMaxWait)
@@ -142,6 +142,14 @@ func (t *Tail) step(ctx context.Context, doubt bool) error {
 	t.logStart.Store(p.start)
 	t.logEnd.Store(p.end)
 	return t.take(ctx, p.records)
+}
+
+// await waits until the state cursor, here or elsewhere, has caught up some way.
+func (t *Tail) await(ctx context.Context) {
+	t.log.Warn("what was read is far ahead of the state database: does it stand still, or has no node the role state? Readers wait")
+	for told := time.Now(); t.pending.full() && ctx.Err() == nil && time.Since(told) < time.Minute; {
+		sleep(ctx, coldPause)
+	}
 }
 
 // verify compares what was read with what the log holds now, and goes on behind
