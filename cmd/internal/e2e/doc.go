@@ -37,6 +37,9 @@
 //   - TestShutdown, TestToldBeforeTheRest, TestSecondInstance: SIGTERM under load, once
 //     and twice, and with a request under way; two programs on one folder.
 //   - TestHeldLog: the log while the index is away, back, and off.
+//   - TestNodes (I1, I2, I7): two programs over one Kafka (in this process, or a real one:
+//     go run ./ingest/ingesttest/kafka go test -tags e2e -run TestNodes ./cmd/internal/e2e) and one
+//     PostgreSQL; posts come to either or both at once; one is killed, and comes back.
 //   - TestRejoin: servers that leave and come back right after each restart.
 //   - TestPeersWithoutRelay: the two worlds against each other, so that a
 //     failure of the above is the product's.
@@ -53,6 +56,7 @@
 //	fediverse_test.go a simulated fediverse, held against the model; fediverse_index_test.go
 //	                  what the index answers about it
 //	load_test.go      senders and subscribers of TestKills and others
+//	nodes_test.go     two programs, and what stands before them
 //	await_test.go     posts in bursts, what is still missing, stacks after a failure
 //	brokeralone_test.go   the embedded log while the program is down: copied, replaced,
 //	                  appended to by a plain client

@@ -65,6 +65,7 @@ type program struct {
 	log    string // file that all its lives write to
 	listen string
 	debug  string
+	front  string // base URL that others know it by; "": listen's
 	*process
 }
 
@@ -226,7 +227,12 @@ func (p *program) killBroker() bool {
 	return found && syscall.Kill(pid, syscall.SIGKILL) == nil
 }
 
-func (p *program) url() string   { return "http://" + p.listen }
+func (p *program) url() string {
+	if p.front != "" {
+		return p.front
+	}
+	return "http://" + p.listen
+}
 func (p *program) inbox() string { return p.url() + "/inbox" }
 func (p *program) actor() string { return p.url() + "/actor" }
 
