@@ -1,6 +1,8 @@
 package linkeddata
 
 import (
+	"crypto"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -34,6 +36,30 @@ func TestHonest(t *testing.T) {
 	if note["content"] != "<p>signed</p>" || note["sensitive"] != true || note["contentMap"].(map[string]any)["en"] != "<p>signed</p>" ||
 		len(note["attachment"].([]any)) != 2 || note["tag"].(map[string]any)["type"] != "Hashtag" {
 		t.Errorf("statement is %v", statement)
+	}
+}
+
+// TestLanguages: the tag of a language is signed as it is written, or in lower case.
+func TestLanguages(t *testing.T) {
+	text := strings.Replace(create, `"contentMap": {"en"`, `"contentMap": {"pt-BR"`, 1)
+	raw := encode(t, sign(t, text))
+	d, err := Parse(raw)
+	if err == nil {
+		err = d.canonicalise()
+	}
+	if err != nil || len(d.digests) != 2 {
+		t.Fatalf("%d digests, %v", len(d.digests), err)
+	}
+	for i, digest := range d.digests {
+		if d.value, err = rsa.SignPKCS1v15(nil, testKey(), crypto.SHA256, digest); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Verify(&testKey().PublicKey); err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if !strings.Contains(string(d.Statement()), `"contentMap":{"pt-BR":`) {
+		t.Errorf("statement %s", d.Statement())
 	}
 }
 

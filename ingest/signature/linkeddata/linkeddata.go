@@ -34,7 +34,7 @@ type Document struct {
 	options   string         // the signature's own statements, as canonical N-Quads
 	value     []byte         // the signature
 	body      map[string]any // the document without the signature
-	digest    []byte         // of what was signed; nil until it is known
+	digests   [][]byte       // of what was signed, in the ways in which it can be written; nil until known
 	statement []byte
 }
 
@@ -122,15 +122,17 @@ func (d *Document) Verify(key crypto.PublicKey) error {
 	if !ok {
 		return fmt.Errorf("%w: %s with a key of type %T", signature.ErrAlgorithm, signatureType, key)
 	}
-	if d.digest == nil {
+	if d.digests == nil {
 		if err := d.canonicalise(); err != nil {
 			return err
 		}
 	}
-	if err := rsa.VerifyPKCS1v15(rsaKey, crypto.SHA256, d.digest, d.value); err != nil {
-		return fmt.Errorf("%w: %s: %w", signature.ErrInvalid, signatureType, err)
+	for _, digest := range d.digests {
+		if rsa.VerifyPKCS1v15(rsaKey, crypto.SHA256, digest, d.value) == nil {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("%w: %s", signature.ErrInvalid, signatureType)
 }
 
 // Statement is what the signature covers, as an ActivityStreams document: names
@@ -145,7 +147,7 @@ func (d *Document) Statement() []byte { return d.statement }
 func (d *Document) canonicalise() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			d.digest, d.statement = nil, nil
+			d.digests, d.statement = nil, nil
 			err = refused("json-gold: %v", p)
 		}
 	}()
@@ -153,28 +155,37 @@ func (d *Document) canonicalise() (err error) {
 	if err != nil {
 		return err
 	}
-	quads := root.quads()
-	if err := quads.checkTangle(); err != nil {
-		return err
-	}
 	if d.statement, err = root.statement(); err != nil {
 		return err
 	}
-	text, err := quads.canonical()
-	if err != nil {
-		return err
+	// JSON-LD 1.1 lets processors write the tags of languages in lower case or not:
+	// jsonld.js (Misskey, Fedify) does, Ruby's json-ld (Mastodon) keeps "pt-BR".
+	for _, lower := range []bool{false, true} {
+		quads := root.quads(lower)
+		if lower && !quads.mixed {
+			break
+		}
+		if err := quads.checkTangle(); err != nil {
+			return err
+		}
+		text, err := quads.canonical()
+		if err != nil {
+			return err
+		}
+		signed := sha256.Sum256([]byte(hexSum(d.options) + hexSum(text)))
+		d.digests = append(d.digests, signed[:])
 	}
-	signed := sha256.Sum256([]byte(hexSum(d.options) + hexSum(text)))
-	d.digest = signed[:]
 	return nil
 }
 
 func tree(body map[string]any) (*node, error) {
+	written := make(map[string]string)
+	languages(body, written)
 	expanded, err := expandDocument(body)
 	if err != nil {
 		return nil, err
 	}
-	return build(expanded)
+	return build(expanded, written)
 }
 
 func expandDocument(body map[string]any) (expanded any, err error) {

@@ -39,11 +39,13 @@ func (l *literal) number(v float64) {
 type dataset struct {
 	graphs map[string][]*ld.Quad
 	seen   map[string]bool
-	blanks int // cells of lists
+	blanks int  // cells of lists
+	lower  bool // languages are written in lower case
+	mixed  bool // there is one that is not in lower case
 }
 
-func (n *node) quads() *dataset {
-	d := &dataset{graphs: make(map[string][]*ld.Quad), seen: make(map[string]bool)}
+func (n *node) quads(lower bool) *dataset {
+	d := &dataset{graphs: make(map[string][]*ld.Quad), seen: make(map[string]bool), lower: lower}
 	d.node(n, "@default")
 	return d
 }
@@ -81,13 +83,22 @@ func (d *dataset) value(v value, graph string) ld.Node {
 		return d.node(v.node, graph)
 	case v.literal != nil:
 		if v.literal.language != "" {
-			return ld.NewLiteral(v.literal.text, rdf+"langString", v.literal.language)
+			return ld.NewLiteral(v.literal.text, rdf+"langString", d.language(v.literal.language))
 		}
 		return ld.NewLiteral(v.literal.text, v.literal.datatype, "")
 	case v.isList:
 		return d.list(v.list, graph)
 	}
 	return ld.NewIRI(v.ref)
+}
+
+func (d *dataset) language(tag string) string {
+	lower := strings.ToLower(tag)
+	d.mixed = d.mixed || lower != tag
+	if d.lower {
+		return lower
+	}
+	return tag
 }
 
 func (d *dataset) list(list []value, graph string) ld.Node {

@@ -35,7 +35,7 @@ func Sign(raw []byte, keyID string, key *rsa.PrivateKey, created time.Time) ([]b
 	if err := d.canonicalise(); err != nil {
 		return nil, err
 	}
-	value, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, d.digest)
+	value, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, d.digests[0])
 	if err != nil {
 		return nil, fmt.Errorf("linkeddata: signing: %w", err)
 	}

@@ -46,14 +46,16 @@ type literal struct {
 
 // builder makes the tree out of what json-gold expanded.
 type builder struct {
-	values int
-	blanks int
-	seen   map[string]bool // nodes that have properties somewhere
+	values  int
+	blanks  int
+	seen    map[string]bool // nodes that have properties somewhere
+	written map[string]string
 }
 
-// build reads an expanded document: one node.
-func build(expanded any) (*node, error) {
-	b := builder{seen: make(map[string]bool)}
+// build reads an expanded document: one node. Languages are given back the case in which
+// they were written, which json-gold does not keep.
+func build(expanded any, written map[string]string) (*node, error) {
+	b := builder{seen: make(map[string]bool), written: written}
 	list, ok := expanded.([]any)
 	if ok && len(list) == 1 {
 		expanded = list[0]
@@ -204,7 +206,9 @@ func (b *builder) value(object map[string]any) (v value, signed bool, err error)
 		return v, false, err
 	}
 	if _, ok := object["@value"]; ok {
-		v.literal, err = readLiteral(object)
+		if v.literal, err = readLiteral(object); err == nil && b.written[v.literal.language] != "" {
+			v.literal.language = b.written[v.literal.language]
+		}
 		return v, true, err
 	}
 	if inner, ok := object["@list"]; ok {
@@ -311,4 +315,34 @@ func sorted(object map[string]any) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// languages finds the tags of languages in a document that are not in lower case, by
+// their lower case. It takes every name for one that looks so; one that is written in two
+// ways is left out.
+func languages(v any, found map[string]string) {
+	note := func(tag string) {
+		lower := strings.ToLower(tag)
+		if lower == tag || tag == "" || !validLanguage(tag) {
+			return
+		}
+		if before, ok := found[lower]; ok && before != tag {
+			tag = lower
+		}
+		found[lower] = tag
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			note(name)
+			if tag, ok := inner.(string); ok && name == "@language" {
+				note(tag)
+			}
+			languages(inner, found)
+		}
+	case []any:
+		for _, inner := range v {
+			languages(inner, found)
+		}
+	}
 }
