@@ -20,19 +20,23 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if path, err := relayProgram(); err == nil {
-			_ = os.RemoveAll(filepath.Dir(path))
+		if built != "" {
+			_ = os.RemoveAll(built)
 		}
 		os.Exit(code)
 	}))
 }
 
-// program builds the relay once. Beside it is no library for the index.
+// built is the folder of the relay, if a test needed one.
+var built string
+
+// relayProgram builds the relay once. Beside it is no library for the index.
 var relayProgram = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "demo-test-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	path := filepath.Join(dir, "tributary")
 	if out, err := exec.Command("go", "build", "-o", path, "tributary/cmd/tributary").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
