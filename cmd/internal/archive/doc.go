@@ -16,6 +16,9 @@
 //   - A hostile archive costs time and no more than a few parts of memory. No name of an entry is ever
 //     the path of a file; names other than the plain ones are refused all the same.
 //
+// It is zstd for the time that it takes: rows of the state database, mostly hashes, come out as large as with
+// gzip, for a seventh of the processor time.
+//
 // Checksums tell damage, not forgery: whoever can write the file can write keys into it.
 //
 // Map:
