@@ -135,8 +135,16 @@ func (s *Server) Nature() Nature { return s.cfg.Nature }
 // Software is the name of the software that the server runs, as in NodeInfo.
 func (s *Server) Software() string { return s.cfg.Software }
 
-// Turn lets the server be what its nature says: slow ones get slow, dead ones go down.
+// Turn lets the server be what its nature says, once: slow ones get slow, dead ones go down.
+// They can be mended after that.
 func (s *Server) Turn() {
+	s.mu.Lock()
+	turned := s.turned
+	s.turned = true
+	s.mu.Unlock()
+	if turned {
+		return
+	}
 	switch s.cfg.Nature {
 	case Slowly:
 		s.Behave(Behaviour{Inbox: Slow(s.cfg.Pause)})

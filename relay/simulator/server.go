@@ -52,6 +52,7 @@ type Server struct {
 	arrived    chan struct{} // closed when a delivery is recorded
 	known      map[string]crypto.PublicKey
 	answers    sync.WaitGroup // Accepts under way
+	turned     bool           // it is what its nature says
 }
 
 func newServer(cfg Config, log *slog.Logger, rng *rand.Rand, keys []*rsa.PrivateKey) *Server {

@@ -3,6 +3,7 @@ package simulator
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func TestSoftwaresMeanWhatTheySay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := siteOf(t, name)
 			for _, audience := range []model.Audience{model.Public, model.Unlisted, model.Followers, model.Direct} {
-				for _, w := range writings {
+				for _, w := range slices.Compact(slices.Clone(writings)) {
 					if name == "lemmy" && audience != model.Public {
 						continue // it has no followers
 					}

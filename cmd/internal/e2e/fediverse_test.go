@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,7 +40,9 @@ func TestFediverse(t *testing.T) {
 	f.play(fediverseTurns)
 	f.check("live")
 
+	f.swap()
 	f.program.killAll()
+	f.raise()
 	f.program.startReady()
 	if f.indexed {
 		f.program.indexReady()
@@ -60,6 +63,7 @@ type fediverse struct {
 	senders []*simulator.Server // members and strangers
 	silent  []*simulator.Server
 	live    *reader
+	risen   bool // the dead are back
 
 	mu        sync.Mutex // guards what follows
 	model     *model.Model
@@ -137,6 +141,35 @@ func (f *fediverse) subscribe() {
 	}
 }
 
+// swap lets one member leave, and a stranger in.
+func (f *fediverse) swap() {
+	f.Helper()
+	last := len(f.members) - 1
+	leaves, joins := f.members[last], f.senders[len(f.senders)-1]
+	if _, response, err := leaves.Unfollow(f.Context(), f.program.inbox()); err != nil || !response.OK() {
+		f.Fatalf("%s leaves: %d %q, %v", leaves.Software(), response.Status, response.Body, err)
+	}
+	if err := subscribe(f.Context(), f.program.inbox(), joins); err != nil {
+		f.Fatal(err)
+	}
+	f.model.Unsubscribe(leaves.Host())
+	f.model.Subscribe(joins.Host())
+	f.members = append(slices.Clone(f.members), joins) // who left is looked at too: nothing must come
+}
+
+// raise brings the dead back, who must get what they missed.
+func (f *fediverse) raise() {
+	f.Helper()
+	for _, s := range f.members {
+		if s.Nature() == simulator.Dead {
+			if err := s.Up(); err != nil {
+				f.Fatal(err)
+			}
+		}
+	}
+	f.risen = true
+}
+
 // play lets the servers do what they do for a while.
 func (f *fediverse) play(turns int) {
 	f.Helper()
@@ -182,7 +215,7 @@ func (f *fediverse) check(when string) {
 	f.Helper()
 	began := time.Now()
 	for _, s := range f.members {
-		if s.Nature() != simulator.Dead {
+		if s.Nature() != simulator.Dead || f.risen {
 			f.settles(when+": the inbox of "+s.Software()+" "+s.Host(), func() (missing, wrong []string) {
 				return f.model.Inbox(s.Host(), deliveries(s))
 			})

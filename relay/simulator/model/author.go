@@ -37,6 +37,7 @@ func (m *Model) leave(e Event) {
 	}
 	a = m.author(e.Actor)
 	a.gone, a.left = true, m.told
-	// Its key is gone: of somebody who never sent anything it cannot be proved.
-	m.owe(&owed{object: e.Actor, author: e.Actor, givers: []string{e.Giver}, raw: e.Body, kind: Leave, maybe: !wrote && a.profile == ""})
+	// Its key is gone: of somebody who never sent anything it cannot be proved. And members
+	// need not hear through us of who is no member any more.
+	m.owe(&owed{object: e.Actor, author: e.Actor, givers: []string{e.Giver}, raw: e.Body, kind: Leave, maybe: !wrote && a.profile == "" || !m.member(e.Giver, m.told)})
 }

@@ -88,9 +88,10 @@ func (m *Model) match(host string, d Delivered, came map[*owed]bool) (match *owe
 	return nil, twice
 }
 
-// never reports what must not come to a host: what is its own, and what it gave.
+// never reports what must not come to a host: what is its own, what it gave, and what was
+// taken while it was no member.
 func (m *Model) never(host string, o *owed) bool {
-	if hostOf(o.object) == host {
+	if hostOf(o.object) == host || !m.member(host, o.at) {
 		return true
 	}
 	if o.from == nil {
@@ -101,7 +102,7 @@ func (m *Model) never(host string, o *owed) bool {
 
 // mustGet reports what a host may not lack.
 func (m *Model) mustGet(host string, o *owed) bool {
-	if !m.subscribers[host] || m.never(host, o) || o.maybe || o.from != nil && slices.Contains(o.from.givers, host) {
+	if m.never(host, o) || o.maybe || o.from != nil && slices.Contains(o.from.givers, host) {
 		return false
 	}
 	author := m.authors[o.author]

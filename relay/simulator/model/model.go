@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 )
@@ -9,7 +10,7 @@ import (
 // Model is what is true of a relay. The zero value is not usable; see New. It is not safe
 // for concurrent use.
 type Model struct {
-	subscribers map[string]bool // by host
+	subscribers map[string][]membership // by host, oldest first
 	objects     map[string]*object
 	authors     map[string]*author
 	owed        []*owed // what lanes carry, oldest first
@@ -25,11 +26,31 @@ type line struct {
 
 // New returns the model of a relay to which nobody has subscribed.
 func New() *Model {
-	return &Model{subscribers: map[string]bool{}, objects: map[string]*object{}, authors: map[string]*author{}}
+	return &Model{subscribers: map[string][]membership{}, objects: map[string]*object{}, authors: map[string]*author{}}
 }
 
+// membership is a time, in events, in which a host was subscribed.
+type membership struct{ from, to int }
+
+// forever is the end of a membership that lasts.
+const forever = math.MaxInt
+
 // Subscribe makes a host a member: it may give posts, and gets what comes from now on.
-func (m *Model) Subscribe(host string) { m.subscribers[host] = true }
+func (m *Model) Subscribe(host string) {
+	m.subscribers[host] = append(m.subscribers[host], membership{from: m.told, to: forever})
+}
+
+// Unsubscribe ends that, for both.
+func (m *Model) Unsubscribe(host string) {
+	if all := m.subscribers[host]; len(all) > 0 {
+		all[len(all)-1].to = m.told
+	}
+}
+
+// member reports whether a host was subscribed when an event was told.
+func (m *Model) member(host string, at int) bool {
+	return slices.ContainsFunc(m.subscribers[host], func(s membership) bool { return s.from < at && at <= s.to })
+}
 
 // object is a post that was taken, in all its versions.
 type object struct {
@@ -117,7 +138,7 @@ func (m *Model) Story(uri string) []string {
 // verdict is which classes of HTTP status an event may get, and why.
 func (m *Model) verdict(e Event) (classes []int, why string) {
 	const take, refuse = 2, 4
-	granted := m.subscribers[e.Giver]
+	granted := m.member(e.Giver, m.told)
 	switch {
 	case e.Invalid:
 		return []int{refuse}, "its signature proves nothing"

@@ -211,6 +211,24 @@ func TestBring(t *testing.T) {
 	inbox(t, m, "c.example", 0, 0)
 }
 
+func TestMembers(t *testing.T) {
+	m := relay()
+	created, edited := does(Create, at(1), everything), does(Update, at(2), everything)
+	took(t, m, created)
+	m.Unsubscribe("b.example")
+	m.Subscribe("late.example")
+	took(t, m, edited)
+	inbox(t, m, "b.example", 0, 0, raw(created))
+	inbox(t, m, "b.example", 0, 1, raw(created), raw(edited))
+	inbox(t, m, "late.example", 1, 0)
+	inbox(t, m, "late.example", 0, 1, raw(created), raw(edited))
+	m.Unsubscribe("a.example")
+	if m.Answered(does(Update, at(3), everything), 202) == "" {
+		t.Error("who left may still give posts")
+	}
+	took(t, m, does(Delete, at(2), everything))
+}
+
 func TestAnswers(t *testing.T) {
 	stranger, invalid, forged := does(Create, at(1), everything), does(Create, at(1), everything), does(Create, at(1), everything)
 	stranger.Giver, invalid.Invalid, forged.Forged = "z.example", true, true

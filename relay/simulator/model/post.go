@@ -89,7 +89,7 @@ func (m *Model) bring(e Event) {
 func (m *Model) delete(e Event) {
 	o := m.objects[e.Object]
 	switch {
-	case o == nil && !m.subscribers[e.Giver]:
+	case o == nil && !m.member(e.Giver, m.told):
 		return // nothing of it was ever here
 	case o == nil:
 		o = &object{uri: e.Object, author: e.Actor}
