@@ -42,6 +42,7 @@ type Index struct {
 	rollups  rollups
 	trends   kept[[]TagTrend]
 	overview kept[Overview]
+	turns    semaphore // of statements that ask
 }
 
 // tuning of the writer; only tests change it.
@@ -72,7 +73,7 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 	}
 	x := &Index{
 		conn: conn, options: options, db: cfg.DB, tail: cfg.Tail, leases: cfg.Leases, log: cfg.Logger.With("component", "index"),
-		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: newKept[[]TagTrend](), overview: newKept[Overview](),
+		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: newKept[[]TagTrend](), overview: newKept[Overview](), turns: make(semaphore, queryTurns),
 	}
 	if err := x.open(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())

@@ -40,6 +40,9 @@ const (
 	queryTimeout  = 10 * time.Second
 	queryThreads  = 1 // of the server, which has many to answer at once
 	queryRowsMost = 20_000
+	// Statements at once. More of them than this only take each other's processors and caches; waiting in the
+	// order of arrival, nobody waits much longer than others.
+	queryTurns = 6
 )
 
 // asking gives a question its bounds.
@@ -59,6 +62,12 @@ func asking(ctx context.Context) (context.Context, context.CancelFunc) {
 func (x *Index) ask(ctx context.Context, statement string, each func(driver.Rows) error) error {
 	ctx, cancel := asking(ctx)
 	defer cancel()
+	select {
+	case x.turns <- struct{}{}:
+		defer func() { <-x.turns }()
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	}
 	rows, err := x.conn.Query(ctx, statement)
 	if err != nil {
 		return unavailable(err)
