@@ -71,6 +71,9 @@
 //     shortened and grown again): the marks tell where it differs; what stands
 //     from there on gets seqs above the ceiling, and readers that cross the place
 //     are told (EventRegressed).
+//   - the state database is a backup's, and the log is what it is by now: the ceiling
+//     was raised beyond all that can have been shown since, and nothing that cannot be
+//     recognised is believed to have its old seq (restored.go).
 //   - a lane's position is saved after its deliveries were answered
 //     (before-position): a crash in between repeats deliveries, and receivers
 //     know the id.

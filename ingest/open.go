@@ -25,6 +25,8 @@ import (
 //     record gets a seq from the ceiling on (epochStopped). Nothing is lost, so
 //     no reader is told.
 //
+// A state database that was restored from a backup knows less than was shown: see Restored.
+//
 // Only the first of several nodes may do that (first is not nil): no other node reads
 // the log or appends to it, so that an epoch that begins at the log's end begins there
 // for all. A later node changes nothing. Its ceiling is above the log's end because the
