@@ -61,7 +61,8 @@ type inbox struct {
 	known     func(ctx context.Context, actor string) (bool, error)
 	requests  slots
 	workers   slots
-	proofs    slots // documents whose signature is verified
+	documents slots // whose signature is looked at
+	proofs    slots // those of them that are being verified
 	keyWaits  *hostSlots
 	metrics   *Metrics
 	log       *slog.Logger

@@ -30,7 +30,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		proofs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tributary_relay_document_signatures_total",
-			Help: "Signatures in forwarded documents that were looked at, by kind (ld, proof) and by what came of them.",
+			Help: "Signatures in forwarded documents that were looked at, by kind (ld, proof, any) and by what came of them.",
 		}, []string{"kind", "result"}),
 	}
 	reg.MustRegister(m.requests, m.seconds, m.proofs)

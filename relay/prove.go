@@ -28,6 +28,10 @@ const (
 // by authors themselves must not wait behind them (I3). Who waits longer is fetched.
 const proofWait = 2 * time.Second
 
+// documentsMax bounds the documents that are taken apart, or wait for a key or their
+// turn: each may hold a megabyte. What is beyond is fetched.
+const documentsMax = 64
+
 // Why a signature in a document proves nothing, beside signature.Reason.
 const (
 	proofBusy      = "busy"
@@ -49,6 +53,10 @@ func (in *inbox) prover(req *request) func(context.Context) *ingest.Proof {
 		return nil
 	}
 	return func(ctx context.Context) *ingest.Proof {
+		if !in.documents.try() {
+			return in.unproved(ctx, req, "any", proofBusy, nil)
+		}
+		defer in.documents.release()
 		if a.LDSigned {
 			if p := in.proveLD(ctx, req); p != nil {
 				return p

@@ -253,6 +253,17 @@ func TestForwardedCopyNotProved(t *testing.T) {
 	}
 }
 
+// Who finds all places taken is fetched, and nothing is kept of him.
+func TestForwardedCopyBusy(t *testing.T) {
+	f := newForwarding(t)
+	for range documentsMax {
+		f.inbox.documents <- struct{}{}
+	}
+	if records := f.forward(f.ldSigned(f.author.create(1), time.Now())); len(records) != 0 || f.queued() != 1 || f.counted("any", "busy") != 1 {
+		t.Errorf("%d records, %d fetches", len(records), f.queued())
+	}
+}
+
 // A key that rotated is fetched anew, once, for signatures in documents as for
 // those of requests.
 func TestForwardedCopyAfterRotation(t *testing.T) {

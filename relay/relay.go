@@ -104,7 +104,7 @@ func newInbox(r *Relay, d Deps) *inbox {
 		community: r.community, cfg: r.cfg, keys: d.Keys, admission: d.Admission,
 		subs: r.subscriptions, blocks: r.blocks, replays: r.replays, known: d.Known,
 		requests: make(slots, r.cfg.RequestsMax), workers: make(slots, r.cfg.WorkersMax),
-		proofs:   make(slots, max(1, runtime.GOMAXPROCS(0)/2)),
+		documents: make(slots, documentsMax), proofs: make(slots, max(1, runtime.GOMAXPROCS(0)/2)),
 		keyWaits: newHostSlots(r.cfg.KeyWaitsPerHostMax),
 		metrics:  NewMetrics(d.Registerer), log: d.Log, now: time.Now,
 		warnings: rate.Sometimes{First: 1, Interval: 10 * time.Second},

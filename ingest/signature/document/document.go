@@ -15,12 +15,13 @@ import (
 	"unicode/utf8"
 )
 
-// What a signed document may hold at most. The inbox has bounds of its own
-// (ingest/ap); these hold for whoever calls.
+// What a signed document may hold at most: less than the inbox takes, since maps of
+// what is read here take ten times its bytes, and what is too large can be fetched from
+// its origin instead.
 const (
-	MaxBytes = 256 << 10
+	MaxBytes = 64 << 10
 	maxDepth = 32
-	maxNodes = 16 << 10 // values and member names: a video of PeerTube has 600
+	maxNodes = 8 << 10 // values, names and brackets: a video of PeerTube has 1,000
 )
 
 // ErrRefused is every error of Read.
