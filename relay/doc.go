@@ -31,8 +31,9 @@
 //     transaction.
 //   - Both inboxes of a subscriber share its origin: we never send to a place
 //     that somebody else named.
-//   - The inbox's memory is bounded by RequestsMax × 256 KiB; what one host's
-//     slow key server holds of it by KeyWaitsPerHostMax.
+//   - The inbox's memory is bounded by RequestsMax × 256 KiB, and some 64 MiB for
+//     documents whose signature is looked at (prove.go); what one host's slow key server
+//     holds of it by KeyWaitsPerHostMax.
 //   - Each refusal is counted under a reason of a closed set and told to the
 //     sender in a sentence.
 //   - Every URI is built by a [Community].
