@@ -73,8 +73,12 @@ func (c *Client) getOnce(ctx context.Context, u *url.URL, why purpose) (raw []by
 		g = c.getAs(ctx, u, signature.FormCavage)
 		return g.raw, g.next, g.err
 	}
+	forms := signature.FormsGet
+	if u.RawQuery != "" {
+		forms = signature.FormsQuery
+	}
 	tried := false
-	c.forms.Knock(u.Host, u.RawQuery != "", func(form signature.Form) signature.Answer {
+	c.forms.Knock(u.Host, forms, func(form signature.Form) signature.Answer {
 		this := c.getAs(ctx, u, form)
 		if !tried || this.answer == signature.Accepted {
 			g = this

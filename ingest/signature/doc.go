@@ -13,6 +13,9 @@
 // Content-Digest (RFC 9530), which Fedify tries first and Mastodon ≥ 4.5 accepts.
 // [Parse] reads whichever of the two a request bears; [Signer.SignAs] makes either.
 //
+// Signatures without the host, which one RSA operation makes for many servers
+// ([Signer.SignShared]), are made and never accepted.
+//
 // Signatures that stand in a document are in packages below: linkeddata
 // (RsaSignature2017) and proof (FEP-8b32).
 //
@@ -66,6 +69,7 @@
 //	contentdigest.go  the Content-Digest header
 //	signer.go         Signer: SignPost, SignGet
 //	form.go           SignAs: the forms in which we sign
+//	shared.go         Shared: one signature for many servers
 //	preferences.go    which one a host accepts
 //	multibase.go      Multikeys
 //	key.go            keys and their PEM forms

@@ -22,7 +22,16 @@ const (
 	FormCavage  Form = iota // draft-cavage, which everybody speaks
 	FormMessage             // RFC 9421
 	FormBare                // draft-cavage with a target without its query, as Fedify reads it; a URL without one has no such form
+	FormShared              // draft-cavage without the host: see Shared
 	Forms                   // how many there are
+)
+
+// What is tried with a host in turn, the usual first.
+var (
+	FormsGet    = []Form{FormCavage, FormMessage}
+	FormsQuery  = []Form{FormCavage, FormMessage, FormBare} // of a GET whose URL has a query
+	FormsPost   = []Form{FormCavage, FormMessage}
+	FormsPublic = []Form{FormShared, FormCavage, FormMessage} // of what may be sent in FormShared
 )
 
 // String names the form for logs.
@@ -34,6 +43,8 @@ func (f Form) String() string {
 		return "rfc9421"
 	case FormBare:
 		return "cavage without query"
+	case FormShared:
+		return "cavage without host"
 	}
 	return "unknown"
 }
@@ -57,6 +68,12 @@ func (s *Signer) SignAs(ctx context.Context, r *http.Request, digest string, for
 	switch {
 	case form == FormMessage:
 		return s.signMessage(ctx, r, digest)
+	case form == FormShared:
+		shared, err := s.SignShared(ctx, r.URL, digest)
+		if err == nil {
+			shared.Set(r.Header)
+		}
+		return err
 	case digest != "":
 		return s.SignPost(ctx, r, digest)
 	case form == FormBare:

@@ -18,7 +18,7 @@ const (
 )
 
 // Preferences remembers in memory which form of signature each host accepts. Nearly
-// all accept draft-cavage; of these nothing is remembered. It may be used by many
+// all accept the usual one; of these nothing is remembered. It may be used by many
 // goroutines; those that meet a host at the same time may each find out for themselves.
 type Preferences struct {
 	hosts *lru.Cache[string, preference]
@@ -52,6 +52,7 @@ const (
 	Refused                // 401 or 403
 	Unclear                // no answer, or one that judges neither
 	Asked                  // Refused, and it asks for RFC 9421 (Accept-Signature)
+	Doubted                // 400: some servers answer so to a header that they do not know
 )
 
 // AnswerOf reads it off a status and its header.
@@ -62,8 +63,9 @@ func AnswerOf(status int, header http.Header) Answer {
 			return Asked
 		}
 		return Refused
-	case status == http.StatusBadRequest || status >= 500:
-		// Some servers answer so to a header that they do not know.
+	case status == http.StatusBadRequest:
+		return Doubted
+	case status >= 500:
 		return Unclear
 	}
 	return Accepted
@@ -109,33 +111,55 @@ func covers(list httpsfv.InnerList) bool {
 	return true
 }
 
-// Knock calls send with the form that the host accepted last, and if it is
-// refused once with each other form that is worth it, until one is accepted. withQuery says that
-// the URL has a query, which one of the forms leaves out. A host that refuses all of
-// them is not tried again for an hour, unless it asks for a form.
-func (p *Preferences) Knock(host string, withQuery bool, send func(Form) Answer) {
+// Known is the form that a host is known to need, false if it is asked in the usual one.
+func (p *Preferences) Known(host string) (Form, bool) {
+	known, ok := p.recall(host)
+	return known.form, ok
+}
+
+func (p *Preferences) recall(host string) (preference, bool) {
 	known, ok := p.hosts.Get(host)
 	if ok && !p.now().Before(known.until) {
-		known, ok = preference{}, false
+		return preference{}, false
 	}
-	first := known.form
-	if first == FormBare && !withQuery {
-		first = FormCavage // which is the same
+	return known, ok
+}
+
+// Knock calls send with the form that the host accepted last, or the first of forms, and
+// if it is refused once with each other one of forms, until one is accepted. A host that refuses all of
+// them is not tried again for an hour, unless it asks for a form.
+//
+// FormShared is the one that is tried on no grounds but the name of a software. So
+// Doubted counts against it too, and when the next form gets no better answer than
+// that, it is the document that the server does not like.
+func (p *Preferences) Knock(host string, forms []Form, send func(Form) Answer) {
+	known, ok := p.recall(host)
+	first := forms[0]
+	if ok && slices.Contains(forms, known.form) {
+		first = known.form
 	}
 	answer := send(first)
-	if answer != Refused && answer != Asked || ok && known.none && answer != Asked {
+	switch {
+	case answer == Asked:
+	case answer == Doubted && first == FormShared:
+	case answer == Refused && !(ok && known.none):
+	default:
 		return
 	}
 	again := refusedFor
-	for form := range Forms {
-		if form == first || form == FormBare && !withQuery {
+	for _, form := range forms {
+		if form == first {
 			continue
 		}
-		switch send(form) {
+		before := answer
+		switch answer = send(form); answer {
 		case Accepted:
 			p.hosts.Add(host, preference{form: form, until: p.now().Add(preferredFor)})
 			return
-		case Unclear:
+		case Unclear, Doubted:
+			if before == Doubted && answer == Doubted && first == FormShared {
+				return
+			}
 			again = unclearFor // it may be away
 		}
 	}

@@ -29,7 +29,11 @@ func TestKnock(t *testing.T) {
 	f := func(what string, s *server, withQuery bool, want ...Form) {
 		t.Helper()
 		s.tried = nil
-		p.Knock("a.example", withQuery, s.send)
+		forms := FormsGet
+		if withQuery {
+			forms = FormsQuery
+		}
+		p.Knock("a.example", forms, s.send)
 		if !slices.Equal(s.tried, want) {
 			t.Errorf("%s: tried %v, want %v", what, s.tried, want)
 		}
@@ -60,7 +64,7 @@ func TestKnock(t *testing.T) {
 	p.hosts.Purge()
 	f("answers 400 to what it does not know", &server{other: Refused, accepts: nil}, false, FormCavage, FormMessage)
 	for i := range 2 * maxPreferences {
-		p.Knock(fmt.Sprint(i), false, message.send)
+		p.Knock(fmt.Sprint(i), FormsGet, message.send)
 	}
 	if n := p.hosts.Len(); n != maxPreferences {
 		t.Errorf("%d hosts remembered", n)
@@ -74,7 +78,7 @@ func TestKnockUnclear(t *testing.T) {
 	p := NewPreferences(func() time.Time { return now })
 	for _, want := range []int{2, 1, 2} {
 		n := 0
-		p.Knock("a.example", false, func(f Form) Answer {
+		p.Knock("a.example", FormsGet, func(f Form) Answer {
 			n++
 			if f == FormCavage {
 				return Refused
@@ -90,10 +94,59 @@ func TestKnockUnclear(t *testing.T) {
 	}
 }
 
+// Who refuses a signature that is shared gets one of its own at once, and from then on.
+func TestKnockShared(t *testing.T) {
+	refused := map[Form]Answer{FormShared: Refused, FormMessage: Refused}
+	for _, c := range []struct {
+		what    string
+		answers map[Form]Answer // Accepted where it says nothing
+		tried   []Form
+		then    []Form // the next time
+	}{
+		{"takes it", nil, []Form{FormShared}, []Form{FormShared}},
+		{"is away", map[Form]Answer{FormShared: Unclear}, []Form{FormShared}, []Form{FormShared}},
+		{"wants its name", refused, []Form{FormShared, FormCavage}, []Form{FormCavage}},
+		{"says 400 where its name is missing", map[Form]Answer{FormShared: Doubted}, []Form{FormShared, FormCavage}, []Form{FormCavage}},
+		{"says 400 to the document", map[Form]Answer{FormShared: Doubted, FormCavage: Doubted}, []Form{FormShared, FormCavage}, []Form{FormShared, FormCavage}},
+		{"goes away meanwhile", map[Form]Answer{FormShared: Refused, FormCavage: Unclear, FormMessage: Unclear}, FormsPublic, []Form{FormCavage}},
+		{"reads RFC 9421 alone", map[Form]Answer{FormShared: Refused, FormCavage: Refused}, FormsPublic, []Form{FormMessage}},
+		{"blocks us", map[Form]Answer{FormShared: Refused, FormCavage: Refused, FormMessage: Refused}, FormsPublic, []Form{FormCavage}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			p := NewPreferences(nil)
+			for i, want := range [][]Form{c.tried, c.then} {
+				var tried []Form
+				p.Knock("a.example", FormsPublic, func(f Form) Answer {
+					tried = append(tried, f)
+					return c.answers[f]
+				})
+				if !slices.Equal(tried, want) {
+					t.Errorf("time %d: tried %v, want %v", i, tried, want)
+				}
+			}
+		})
+	}
+	// What is known of a host holds for what is never shared, too.
+	p := NewPreferences(nil)
+	p.Knock("a.example", FormsPublic, func(f Form) Answer { return refused[f] })
+	if form, ok := p.Known("a.example"); form != FormCavage || !ok {
+		t.Errorf("%v, %v", form, ok)
+	}
+	p.Knock("a.example", FormsPost, func(f Form) Answer {
+		if f != FormCavage {
+			t.Errorf("tried %v", f)
+		}
+		return Accepted
+	})
+	if _, ok := p.Known("b.example"); ok {
+		t.Error("known without a reason")
+	}
+}
+
 func TestAnswerOf(t *testing.T) {
 	for status, want := range map[int]Answer{
 		200: Accepted, 202: Accepted, 404: Accepted, 410: Accepted, 422: Accepted, 429: Accepted,
-		401: Refused, 403: Refused, 400: Unclear, 500: Unclear, 503: Unclear,
+		401: Refused, 403: Refused, 400: Doubted, 500: Unclear, 503: Unclear,
 	} {
 		if got := AnswerOf(status, http.Header{}); got != want {
 			t.Errorf("%d: %d, want %d", status, got, want)

@@ -62,7 +62,7 @@ type letter struct {
 func (s *sender) send(ctx context.Context, l letter) answer {
 	var ans answer
 	tried := false
-	s.forms.Knock(l.to.Host, false, func(form signature.Form) signature.Answer {
+	s.forms.Knock(l.to.Host, signature.FormsPost, func(form signature.Form) signature.Answer {
 		this := s.sendAs(ctx, l, form)
 		if !tried || this.verdict == aborted || this.said == signature.Accepted {
 			ans = this
