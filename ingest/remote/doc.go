@@ -79,6 +79,7 @@
 //	actor.go    Actor, RefreshActor, Forget
 //	key.go      Key, RefreshKey, AssertionKey, RefreshAssertionKey
 //	object.go   Object
+//	nodeinfo.go NodeInfo: what software a server runs
 //	cache.go    what is remembered in memory
 //	store.go    the table actors
 //	drain.go    leaving a connection fit for use

@@ -70,7 +70,7 @@ func (c *Client) getOnce(ctx context.Context, u *url.URL, why purpose) (raw []by
 	var g got
 	defer func() { leave(g.fault) }()
 	if c.signer == nil {
-		g = c.getAs(ctx, u, signature.FormCavage)
+		g = c.getAs(ctx, u, why, signature.FormCavage)
 		return g.raw, g.next, g.err
 	}
 	forms := signature.FormsGet
@@ -79,7 +79,7 @@ func (c *Client) getOnce(ctx context.Context, u *url.URL, why purpose) (raw []by
 	}
 	tried := false
 	c.forms.Knock(u.Host, forms, func(form signature.Form) signature.Answer {
-		this := c.getAs(ctx, u, form)
+		this := c.getAs(ctx, u, why, form)
 		if !tried || this.answer == signature.Accepted {
 			g = this
 		}
@@ -90,11 +90,11 @@ func (c *Client) getOnce(ctx context.Context, u *url.URL, why purpose) (raw []by
 }
 
 // getAs does it once, signed in a form.
-func (c *Client) getAs(ctx context.Context, u *url.URL, form signature.Form) got {
+func (c *Client) getAs(ctx context.Context, u *url.URL, why purpose, form signature.Form) got {
 	g := got{fault: unknown, answer: signature.Unclear}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r, err := c.newGet(ctx, u, form)
+	r, err := c.newGet(ctx, u, why, form)
 	if err != nil {
 		g.err = err
 		return g
@@ -108,7 +108,7 @@ func (c *Client) getAs(ctx context.Context, u *url.URL, form signature.Form) got
 	}
 	timer.Stop()
 	g.answer = signature.AnswerOf(resp.StatusCode, resp.Header)
-	g.raw, g.next, g.err = c.read(resp)
+	g.raw, g.next, g.err = c.read(resp, why)
 	if g.fault = noFault; errors.Is(g.err, errBody) {
 		g.fault = c.faultOf(ctx, g.err)
 		g.err = failed(ctx, g.err)
@@ -118,12 +118,12 @@ func (c *Client) getAs(ctx context.Context, u *url.URL, form signature.Form) got
 	return g
 }
 
-func (c *Client) newGet(ctx context.Context, u *url.URL, form signature.Form) (*http.Request, error) {
+func (c *Client) newGet(ctx context.Context, u *url.URL, why purpose, form signature.Form) (*http.Request, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	r.Header["Accept"] = []string{accept}
+	r.Header["Accept"] = []string{why.accepts()}
 	r.Header["User-Agent"] = []string{c.cfg.UserAgent}
 	if c.signer != nil {
 		if err := c.signer.SignAs(ctx, r, "", form); err != nil {
@@ -137,10 +137,10 @@ func (c *Client) newGet(ctx context.Context, u *url.URL, form signature.Form) (*
 var errBody = errors.New("reading the body")
 
 // read takes the body of an answer, or its redirect.
-func (c *Client) read(resp *http.Response) ([]byte, *url.URL, error) {
+func (c *Client) read(resp *http.Response, why purpose) ([]byte, *url.URL, error) {
 	switch code := resp.StatusCode; code {
 	case http.StatusOK:
-		raw, err := readBody(resp)
+		raw, err := readBody(resp, why)
 		return raw, nil, err
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
@@ -159,8 +159,8 @@ func (c *Client) redirect(resp *http.Response) (*url.URL, error) {
 	return c.parse(to.String())
 }
 
-func readBody(resp *http.Response) ([]byte, error) {
-	if !isActivity(resp.Header) {
+func readBody(resp *http.Response, why purpose) ([]byte, error) {
+	if !why.takes(resp.Header) {
 		return nil, fmt.Errorf("%w: %.100q", ErrContentType, resp.Header["Content-Type"])
 	}
 	if resp.ContentLength > maxDocumentBytes {

@@ -10,13 +10,14 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// purpose of a fetch. Objects leave half of a host's places to actors, because
+// purpose of a fetch. All else leaves half of a host's places to actors, because
 // requests in our inbox wait for actors, and only the fetch queue waits for objects.
 type purpose int
 
 const (
 	forActor purpose = iota
 	forObject
+	forNodeInfo // any JSON will do
 )
 
 // fault is what a fetch says of its host.
@@ -70,7 +71,7 @@ func newGate(cfg Config, now func() time.Time) *gate {
 func (g *gate) enter(u *url.URL, why purpose) (leave func(fault), err error) {
 	host, site, now := u.Host, siteOf(u), g.now()
 	perHost, all := g.cfg.MaxFetchesPerHost, g.cfg.MaxFetches
-	if why == forObject {
+	if why != forActor {
 		perHost, all = (perHost+1)/2, (all+1)/2
 	}
 	g.mu.Lock()

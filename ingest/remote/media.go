@@ -11,6 +11,23 @@ const (
 	profile = "https://www.w3.org/ns/activitystreams"
 )
 
+// accepts is the Accept header of a fetch.
+func (p purpose) accepts() string {
+	if p == forNodeInfo {
+		return "application/json"
+	}
+	return accept
+}
+
+// takes reports whether an answer's type will do. Nothing is believed because a
+// NodeInfo says so, and servers serve it under many names.
+func (p purpose) takes(h http.Header) bool {
+	if p == forNodeInfo {
+		return strings.Contains(strings.ToLower(h.Get("Content-Type")), "json")
+	}
+	return isActivity(h)
+}
+
 // isActivity reports whether an answer is declared as ActivityPub's (§3.2): as
 // application/activity+json, or application/ld+json with the ActivityStreams
 // profile. Other parameters, in any order, do not matter. Plain ld+json and json
