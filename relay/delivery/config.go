@@ -33,6 +33,10 @@ type Config struct {
 	// Deletes are never skipped. Default 0: nothing is.
 	MaxAge time.Duration
 
+	// FullSignatures names the host in every signature, so that each delivery costs one.
+	// Default false: servers that are known to take it get one that is shared.
+	FullSignatures bool
+
 	// OutboxMax is how many hosts the outbox talks to at once. Default 64.
 	OutboxMax int
 	// OutboxKeep is how long a row of the outbox is tried. Default 7 days.

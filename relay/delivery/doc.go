@@ -13,7 +13,21 @@
 // What goes out, and in which form, is in form.go: raw bytes where their LD
 // signature lets the receiver verify them, else an Announce. Never to the origin of
 // the object, nor to who gave it. Body and digest are made once per record, for all
-// lanes (ingest.FormDelivery); only the signature is made per delivery.
+// lanes (ingest.FormDelivery); only the signature is made per delivery, where it must be.
+//
+// # Signatures
+//
+// A signature that names the host costs 0.8 ms of a processor for each delivery. One
+// that does not is the same for all inboxes with the same path, and is made once for
+// them (shared.go): for servers whose software is known to take it (Receiver.Signing), and
+// only for what lanes bring, which any of them may have; never for the outbox. Who
+// receives one can send it on, to the same path of another server, for as long as that one
+// takes its date: so the other gets a public post that the relay passes on, signed by the relay,
+// even where a filter, a pause or a block would have kept it back. It is never older than
+// some seconds when it is sent.
+//
+// A server that refuses it (401, 403, 400) gets the same delivery at once with a
+// signature of its own, and from then on only those, for a day.
 //
 // # Answers
 //
@@ -25,7 +39,8 @@
 // that is not settled.
 //
 // After 401 and 403 a delivery is tried once more at once, signed in another form
-// (RFC 9421); what a host accepts is remembered (signature.Preferences).
+// (RFC 9421); what a host accepts is remembered (signature.Preferences), in one memory
+// for all forms.
 //
 // One exception, for servers that answer 500 for ever to one activity that they
 // cannot parse: a record that got ten of them, over ten minutes, while a hundred
@@ -93,6 +108,7 @@
 //	filter.go     which posts a receiver wants
 //	form.go       what goes out
 //	sender.go     one request
+//	shared.go     one signature for many requests
 //	answer.go     whom an answer judges
 //	positions.go  the table lanes
 //	outbox.go     sending the outbox

@@ -108,7 +108,7 @@ func newEngine(cfg Config, d Deps, log source) (*Engine, error) {
 		stale: make(chan struct{}, 1),
 	}
 	e.sender = &sender{
-		forms:  signature.NewPreferences(nil),
+		forms: signature.NewPreferences(nil), shares: newShares(),
 		client: d.Client, signer: d.Signer, timeout: cfg.Timeout,
 		patient: make(chan struct{}, runtime.GOMAXPROCS(0)), metrics: e.metrics, log: e.logger,
 	}
@@ -292,6 +292,7 @@ type target struct {
 	url     *url.URL
 	style   Style
 	filters []Filter // of each receiver
+	signing Signing
 	share   *share
 }
 
@@ -299,6 +300,7 @@ type target struct {
 func (t target) serves(l *lane) {
 	l.receives.Store(uint32(t.style))
 	l.filters.Store(merged(t.filters))
+	l.signing.Store(&t.signing)
 }
 
 // sync starts the lanes of our shares that are missing, ends those that nobody wants,
@@ -333,8 +335,10 @@ func (e *Engine) sync(stop context.Context, live map[string]*running) error {
 			t = target{url: u, style: r.Style, share: share}
 		}
 		t.style, t.filters = t.style.merge(r.Style), append(t.filters, r.Filter)
+		t.signing = r.Signing // they are on one host
 		wanted[r.Inbox] = t
 	}
+	e.settleSigning(wanted)
 	for inbox, r := range live {
 		t, want := wanted[inbox]
 		if r.share.isOver() { // serve ends it, and wakes us then

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -136,12 +137,13 @@ func (r *fakeReader) read(limit int) (batch ingest.Batch, news chan struct{}) {
 
 // fakeSubscribers is a list of inboxes.
 type fakeSubscribers struct {
-	mu      sync.Mutex
-	inboxes []string
-	styles  map[string]Style
-	paused  map[string]bool
-	filters map[string]Filter
-	changed chan struct{}
+	mu       sync.Mutex
+	inboxes  []string
+	styles   map[string]Style
+	paused   map[string]bool
+	filters  map[string]Filter
+	signings map[string]Signing
+	changed  chan struct{}
 }
 
 func subscribed(inboxes ...string) *fakeSubscribers {
@@ -177,7 +179,7 @@ func (s *fakeSubscribers) Receivers(context.Context) ([]Receiver, error) {
 	defer s.mu.Unlock()
 	var all []Receiver
 	for _, inbox := range s.inboxes {
-		all = append(all, Receiver{Inbox: inbox, Style: s.styles[inbox], Paused: s.paused[inbox], Filter: s.filters[inbox]})
+		all = append(all, Receiver{Inbox: inbox, Style: s.styles[inbox], Paused: s.paused[inbox], Filter: s.filters[inbox], Signing: s.signings[inbox]})
 	}
 	return all, nil
 }
@@ -207,7 +209,8 @@ type delivered struct {
 	seq    uint64 // of a body that entry made
 	object string
 	at     time.Time
-	try    int // of this body at this host, from 1
+	shared bool // its signature names no host
+	try    int  // of this body at this host, from 1
 	status int
 }
 
@@ -240,6 +243,7 @@ func (w *fakeWeb) Do(r *http.Request) (*http.Response, error) {
 	}
 	_ = json.Unmarshal(body, &doc)
 	d.seq, d.object = doc.Seq, doc.Object
+	d.shared = strings.Contains(r.Header.Get("Signature"), `headers="(request-target) date digest"`)
 	w.mu.Lock()
 	w.flying[d.host]++
 	w.most[d.host] = max(w.most[d.host], w.flying[d.host])
@@ -315,6 +319,10 @@ func (stubSigner) SignAs(_ context.Context, r *http.Request, digest string, _ si
 	r.Header["Digest"] = []string{digest}
 	r.Header["Signature"] = []string{"stub"}
 	return nil
+}
+
+func (stubSigner) SignShared(ctx context.Context, to *url.URL, digest string) (signature.Shared, error) {
+	return realSigner().SignShared(ctx, to, digest)
 }
 
 // rig is an engine over fakes and a real state database.

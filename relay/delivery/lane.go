@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tributary/ingest"
+	"tributary/ingest/signature"
 )
 
 // lane serves one inbox: it reads the log from its own cursor and keeps a window
@@ -23,6 +24,9 @@ type lane struct {
 
 	receives atomic.Uint32            // Style; the engine changes it when who subscribed does
 	filters  atomic.Pointer[[]Filter] // likewise: a post goes out that one of them wants; nil wants all
+
+	signing atomic.Pointer[Signing] // likewise
+	target  string                  // of url, as signatures name it
 
 	news   chan struct{} // wakes run: something may start
 	hungry chan struct{} // wakes read: there may be room
@@ -73,7 +77,7 @@ const retryRefused = 5 * time.Second
 
 func newLane(e *Engine, r row, u *url.URL) *lane {
 	l := &lane{
-		e: e, inbox: r.inbox, url: u, row: r, limit: 1, again: true,
+		e: e, inbox: r.inbox, url: u, target: signature.Target(u), row: r, limit: 1, again: true,
 		news: make(chan struct{}, 1), hungry: make(chan struct{}, 1),
 	}
 	l.work.next, l.through = r.position, max(r.position, 1)-1
@@ -386,7 +390,7 @@ func (l *lane) deliver(abort context.Context, it *item) {
 		rec, style := it.entry.Record, l.style()
 		digest, body := splitForm(rec, it.entry.Encoded(style.form(), l.e.encode[style]))
 		ans := l.e.sender.send(abort, letter{
-			to: l.url, body: body, digest: digest,
+			to: l.url, body: body, digest: digest, public: l.signing.Load().Shared, target: l.target,
 			old: time.Since(rec.Time) > l.e.cfg.CatchUpAfter,
 		})
 		l.landed(it, judged(rec, style, ans))

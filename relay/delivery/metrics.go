@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tributary/ingest"
+	"tributary/ingest/signature"
 )
 
 // result is how one request ended: a label of the metric.
@@ -43,12 +44,15 @@ type Metrics struct {
 	gaps       *prometheus.CounterVec
 	answer     prometheus.Histogram
 	sign       prometheus.Histogram
+	forms      *prometheus.CounterVec
+	refused    *prometheus.CounterVec
 	saves      *prometheus.CounterVec
 	outbox     prometheus.Gauge
 
 	// By via and result, so that the hot path hashes no labels.
 	lane [5]prometheus.Counter
 	box  [5]prometheus.Counter
+	form [signature.Forms]prometheus.Counter
 }
 
 var results = [...]result{resultOK, resultGivenUp, resultStatus, resultNetwork, resultTimeout}
@@ -79,6 +83,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "tributary_delivery_sign_seconds", Help: "Waiting for a signer and signing.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1},
 		}),
+		forms: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tributary_delivery_signed_requests_total",
+			Help: "Requests to inboxes by the form of their signature; a shared one is made once for many.",
+		}, []string{"form"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tributary_delivery_refused_signatures_total",
+			Help: "Requests that were refused because of their signature (401, 403; 400 to a shared one), by its form.",
+		}, []string{"form"}),
 		saves: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tributary_delivery_saves_total", Help: "Writes of lane positions by result.",
 		}, []string{"result"}),
@@ -90,6 +102,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		m.lane[i] = m.deliveries.WithLabelValues(viaLane, string(r))
 		m.box[i] = m.deliveries.WithLabelValues(viaOutbox, string(r))
 	}
+	for f := range signature.Forms {
+		m.form[f] = m.forms.WithLabelValues(formName(f))
+		m.refused.WithLabelValues(formName(f))
+	}
 	for _, reason := range []string{skipOrigin, skipGiver, skipMaxAge, skipShape, skipFilter, skipRate} {
 		m.skipped.WithLabelValues(reason)
 	}
@@ -99,7 +115,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	for _, r := range []string{"ok", "error"} {
 		m.saves.WithLabelValues(r)
 	}
-	reg.MustRegister(m.deliveries, m.skipped, m.gaps, m.answer, m.sign, m.saves, m.outbox)
+	reg.MustRegister(m.deliveries, m.skipped, m.gaps, m.answer, m.sign, m.forms, m.refused, m.saves, m.outbox)
 	return m
 }
 
@@ -136,6 +152,18 @@ func (m *Metrics) answered(d time.Duration) {
 func (m *Metrics) signed(d time.Duration) {
 	if m != nil {
 		m.sign.Observe(d.Seconds())
+	}
+}
+
+// sent counts a request by its signature, and what was said of that.
+func (m *Metrics) sent(form signature.Form, said signature.Answer) {
+	if m == nil {
+		return
+	}
+	m.form[form].Inc()
+	switch {
+	case said == signature.Refused, said == signature.Asked, said == signature.Doubted && form == signature.FormShared:
+		m.refused.WithLabelValues(formName(form)).Inc()
 	}
 }
 

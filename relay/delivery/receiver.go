@@ -4,10 +4,11 @@ import "tributary/ingest"
 
 // Receiver is an inbox that wants the posts.
 type Receiver struct {
-	Inbox  string // absolute URL; several receivers may share one, and so a lane
-	Style  Style
-	Filter Filter
-	Paused bool // it is not served, and its position waits
+	Inbox   string // absolute URL; several receivers may share one, and so a lane
+	Style   Style
+	Filter  Filter
+	Signing Signing
+	Paused  bool // it is not served, and its position waits
 }
 
 // Style is how a server takes posts from a relay.

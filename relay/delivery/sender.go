@@ -25,6 +25,7 @@ type Doer interface {
 // made at once. *signature.Signer is one.
 type Signer interface {
 	SignAs(ctx context.Context, r *http.Request, digest string, form signature.Form) error
+	SignShared(ctx context.Context, to *url.URL, digest string) (signature.Shared, error)
 }
 
 // contentType is what every server takes at its inbox.
@@ -41,6 +42,7 @@ type sender struct {
 	signer  Signer
 	timeout time.Duration
 	forms   *signature.Preferences // of the inboxes' hosts
+	shares  *shares
 	// patient bounds the old records that wait for a signature, so that lanes that
 	// catch up cannot fill the queue of the signer before live posts.
 	patient chan struct{}
@@ -54,20 +56,30 @@ type letter struct {
 	body   []byte   // shared: never changed
 	digest string
 	old    bool // not live: waits in line behind what is
+	// public says that a signature may be shared with other inboxes that have the
+	// same path; target is that (signature.Target).
+	public bool
+	target string
 }
 
 // send signs and posts; when ctx ends the verdict is aborted. A server that refuses
 // the signature is tried once more in another form of it, if it may know that. What counts
-// is the first answer, unless it takes the other one.
+// is the first answer, unless it takes the other one, or the first was to a shared
+// signature: that it wants its own is no news of the server.
 func (s *sender) send(ctx context.Context, l letter) answer {
+	forms := signature.FormsPost
+	if l.public {
+		forms = signature.FormsPublic
+	}
 	var ans answer
-	tried := false
-	s.forms.Knock(l.to.Host, signature.FormsPost, func(form signature.Form) signature.Answer {
+	tried, before := false, signature.FormCavage
+	s.forms.Knock(l.to.Host, forms, func(form signature.Form) signature.Answer {
 		this := s.sendAs(ctx, l, form)
-		if !tried || this.verdict == aborted || this.said == signature.Accepted {
+		s.metrics.sent(form, this.said)
+		if !tried || before == signature.FormShared || this.verdict == aborted || this.said == signature.Accepted {
 			ans = this
 		}
-		tried = true
+		tried, before = true, form
 		return this.said
 	})
 	return ans
@@ -113,6 +125,24 @@ func request(ctx context.Context, l letter) *http.Request {
 }
 
 func (s *sender) sign(ctx context.Context, req *http.Request, l letter, form signature.Form) error {
+	if form != signature.FormShared {
+		return s.inTurn(ctx, l, func() error { return s.signer.SignAs(ctx, req, l.digest, form) })
+	}
+	shared, err := s.shares.get(ctx, shareKey{l.digest, l.target}, func(ctx context.Context) (made signature.Shared, err error) {
+		err = s.inTurn(ctx, l, func() error {
+			made, err = s.signer.SignShared(ctx, l.to, l.digest)
+			return err
+		})
+		return made, err
+	})
+	if err == nil {
+		shared.Set(req.Header)
+	}
+	return err
+}
+
+// inTurn makes one signature.
+func (s *sender) inTurn(ctx context.Context, l letter, sign func() error) error {
 	if l.old {
 		select {
 		case s.patient <- struct{}{}:
@@ -122,7 +152,7 @@ func (s *sender) sign(ctx context.Context, req *http.Request, l letter, form sig
 		}
 	}
 	start := time.Now()
-	err := s.signer.SignAs(ctx, req, l.digest, form)
+	err := sign()
 	s.metrics.signed(time.Since(start))
 	return err
 }

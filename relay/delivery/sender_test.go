@@ -42,7 +42,7 @@ func sink(t testing.TB, h http.HandlerFunc) (server *httptest.Server, connection
 func newSender(t testing.TB, signer Signer, timeout time.Duration) *sender {
 	return &sender{
 		client: loopback(t, nil), signer: signer, timeout: timeout, patient: make(chan struct{}, 1),
-		forms:   signature.NewPreferences(nil),
+		forms: signature.NewPreferences(nil), shares: newShares(),
 		metrics: NewMetrics(prometheus.NewRegistry()), log: quiet(),
 	}
 }

@@ -30,6 +30,9 @@ type Status struct {
 	GivenUp   int64  // records that the server refused, ever
 	Missed    uint64 // seqs that had left the log before they could be read, since the start
 
+	Form    string // of the next signature: "shared", "full" or "rfc9421"; "" when another node knows
+	FormWhy string // in words
+
 	LastSuccess  time.Time // zero: never
 	LastFailure  time.Time // zero: never
 	LastError    string    // of the last failure: status and the first words of the answer
@@ -99,6 +102,7 @@ func (e *Engine) snapshot() []Status {
 
 func (l *lane) status() Status {
 	tip, host := l.e.log.Tip(), l.host.look()
+	form, why := l.signs()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := Status{
@@ -107,6 +111,7 @@ func (l *lane) status() Status {
 		Delivered: l.row.delivered, GivenUp: l.row.givenUp, Missed: l.missed,
 		LastSuccess: l.row.lastSuccess, LastFailure: l.row.lastFailure,
 		LastError: l.row.lastError, FailingSince: l.row.failingSince,
+		Form: formName(form), FormWhy: why,
 	}
 	if tip >= s.Position {
 		s.Lag = tip + 1 - s.Position
