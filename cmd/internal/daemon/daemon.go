@@ -133,7 +133,8 @@ func (d *Daemon) Greet(w io.Writer) {
   Data:     %s
 
   To subscribe a server, paste this into its relay form:
-    Mastodon, Misskey, Hollo …   %s
+    Mastodon, Misskey, Hollo …          %s
+    Pleroma, GoToSocial, Friendica …    %s
 
   To watch the firehose:
     %s
@@ -143,7 +144,7 @@ func (d *Daemon) Greet(w io.Writer) {
 
   To see who subscribed, and how deliveries go:
     tributary admin --data %s subscribers list
-`, c.Base(), d.public.Addr(), d.debug.Addr(), d.data.path, c.Inbox(), d.firehoseHint(), d.timelineHint(), d.data.path)
+`, c.Base(), d.public.Addr(), d.debug.Addr(), d.data.path, c.Inbox(), c.Actor(), d.firehoseHint(), d.timelineHint(), d.data.path)
 }
 
 func (d *Daemon) timelineHint() string {
