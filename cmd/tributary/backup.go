@@ -109,6 +109,7 @@ backup is as it was: subscriptions, tokens, blocks.`,
 		},
 	}
 	config.AddFlags(cmd.Flags(), "data", "url")
+	cmd.Flags().BoolVar(&options.SkipLog, "skip-log", false, "leave out the log that the backup has: another one is there")
 	cmd.Flags().BoolVar(&options.DryRun, "dry-run", false, "verify the backup and the target, write nothing")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON instead of a table")
 	return cmd

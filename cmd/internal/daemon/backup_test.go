@@ -337,3 +337,43 @@ func TestRestoreIsUnfinished(t *testing.T) {
 		t.Errorf("restored again: %v", err)
 	}
 }
+
+// A Kafka takes the log of a backup if it has none; one that it has can be kept.
+func TestRestoreToKafka(t *testing.T) {
+	ctx := context.Background()
+	m := at(t, t.TempDir())
+	stop := m.embedded()
+	want := m.run("a.example", 12)
+	stop()
+	file := filepath.Join(t.TempDir(), "relay.backup")
+	if _, err := Backup(ctx, m.cfg, BackupOptions{Path: file, Log: true}, quiet()); err != nil {
+		t.Fatal(err)
+	}
+	k := ingesttest.NewBroker(t, "").Kafka()
+	onKafka := func() *moving {
+		to := at(t, filepath.Join(t.TempDir(), "new"))
+		to.cfg.Kafka.Brokers, to.cfg.Kafka.Topic, to.log = []string{k.Addr.String()}, k.Topic, k
+		return to
+	}
+	first := onKafka()
+	if _, err := Restore(ctx, first.cfg, RestoreOptions{Path: file}, quiet()); err != nil {
+		t.Fatal(err)
+	}
+	got := first.run("b.example", 2)
+	if len(got) != len(want)+2 || !reflect.DeepEqual(got[:len(want)], want) {
+		t.Errorf("the log has\n%s\nwant\n%s\nand two", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	second := onKafka()
+	if _, err := Restore(ctx, second.cfg, RestoreOptions{Path: file}, quiet()); err == nil || !strings.Contains(err.Error(), "--skip-log") {
+		t.Errorf("over another log: %v", err)
+	}
+	if _, err := os.Stat(second.cfg.Data); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("something was written: %v", err)
+	}
+	if _, err := Restore(ctx, second.cfg, RestoreOptions{Path: file, SkipLog: true}, quiet()); err != nil {
+		t.Fatal(err)
+	}
+	if again := second.run("c.example", 1); len(again) != len(got)+1 || !reflect.DeepEqual(again[:len(got)], got) {
+		t.Errorf("the log has\n%s\nwant\n%s\nand one", strings.Join(again, "\n"), strings.Join(got, "\n"))
+	}
+}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"tributary/cmd/internal/archive"
 	"tributary/ingest"
 	"tributary/ingest/broker"
@@ -106,9 +108,32 @@ func eachRecord(data []byte, each func(ingest.Exported) error) error {
 	})
 }
 
+// logVacant refuses a Kafka that has a log already. An embedded one would be in the data directory.
+func (r *restore) logVacant(ctx context.Context) (err error) {
+	if r.report.Log == nil || r.SkipLog || r.cfg.Kafka.Embedded() {
+		return nil
+	}
+	c := &logCopy{cfg: r.cfg, log: r.log}
+	defer func() { err = errors.Join(err, c.close()) }()
+	k, err := c.open(ctx, Brokers, false)
+	if err != nil {
+		return err
+	}
+	x, err := ingest.OpenExport(ctx, k)
+	switch {
+	case errors.Is(err, kafka.UnknownTopicOrPartition):
+		return nil
+	case err != nil:
+		return err
+	case x.Start != x.End:
+		return fmt.Errorf("restore: the topic %s holds a log, and so does the backup: delete the topic, or keep it with --skip-log", k.Topic)
+	}
+	return nil
+}
+
 // logOf restores the log, to where it is configured to be.
 func (r *restore) logOf(ctx context.Context) (err error) {
-	if r.report.Log == nil {
+	if r.report.Log == nil || r.SkipLog {
 		return nil
 	}
 	db, err := state.Open(ctx, r.cfg.Database.URL, r.log)

@@ -30,6 +30,7 @@ const restoringName = "restore-unfinished"
 type RestoreOptions struct {
 	Path     string // of the backup
 	DryRun   bool   // verify everything, write nothing
+	SkipLog  bool   // leave out the log, if the backup has it
 	SaidURL  bool   // cfg.URL was said by somebody, and must be the backup's
 	Progress func(Progress)
 }
@@ -61,7 +62,10 @@ func Restore(ctx context.Context, cfg config.Config, o RestoreOptions, log *slog
 	if o.SaidURL && cfg.URL != r.report.URL {
 		return r.report, fmt.Errorf("restore: the backup is of %s, and url is %s: ids that other servers store would not be answered", r.report.URL, cfg.URL)
 	}
-	if err := vacant(cfg.Data); err != nil || o.DryRun {
+	if err := vacant(cfg.Data); err != nil {
+		return r.report, err
+	}
+	if err := r.logVacant(ctx); err != nil || o.DryRun {
 		return r.report, err
 	}
 	data, err := openDataDir(ctx, cfg.Data)
