@@ -32,4 +32,3 @@ func ParseRole(s string) (Role, error) {
 }
 
 func (r Role) publishes() bool { return r == RoleBoth || r == RolePublish }
-func (r Role) receives() bool  { return r == RoleBoth || r == RoleReceive }
