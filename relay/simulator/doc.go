@@ -8,8 +8,8 @@
 // the network is switched at run time (Behaviour).
 //
 // It imports nothing of relay, so that what it says about the wire is said
-// independently; of the project it uses only ingest/signature, to sign and to
-// verify. What each activity means is said beside it (Activity.Means), in the words of
+// independently; of the project it uses only ingest/signature, for keys, digests
+// and signed GETs. What each activity means is said beside it (Activity.Means), in the words of
 // package model, which tells what a relay has to do about it.
 //
 // # What it does not do
@@ -39,7 +39,7 @@
 //	server.go     Server: listener, Down and Up
 //	behaviour.go  the ways to answer
 //	said.go       what accounts of a server do
-//	send.go       sending, retrying; signing.go
+//	send.go       sending, retrying; signing.go, verifying.go
 //	documents.go  actors, keys, objects, WebFinger, NodeInfo over HTTP
 //	inbox.go      deliveries: verify, record, wait for
 //

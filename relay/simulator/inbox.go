@@ -95,22 +95,29 @@ func idOf(raw json.RawMessage) string {
 	return object.ID
 }
 
-// verify checks digest and signature; a key that no longer fits is fetched anew once.
+// verify checks date, digest and signature as the server's software does; a key that no
+// longer fits is fetched anew once.
 func (s *Server) verify(r *http.Request, body []byte) (keyID string, err error) {
-	sig, err := signature.Parse(r)
+	sig, err := parseSignature(r)
 	if err != nil {
 		return "", err
 	}
+	s.mu.Lock()
+	software := s.site.software
+	s.mu.Unlock()
+	if err := sig.check(software, r, body, clock()); err != nil {
+		return sig.keyID, err
+	}
 	for _, fresh := range []bool{false, true} {
-		key, known, keyErr := s.key(r.Context(), sig.KeyID, fresh)
+		key, known, keyErr := s.key(r.Context(), sig.keyID, fresh)
 		if keyErr != nil {
-			return sig.KeyID, keyErr
+			return sig.keyID, keyErr
 		}
-		if err = sig.Verify(r, body, key, clock()); err == nil || !known {
-			return sig.KeyID, err
+		if err = sig.holds(r, len(body), key); err == nil || !known {
+			return sig.keyID, err
 		}
 	}
-	return sig.KeyID, err
+	return sig.keyID, err
 }
 
 // key is a public key of another server; known says that it was here already.

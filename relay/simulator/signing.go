@@ -45,6 +45,10 @@ var signing = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 // signPost sets Date, Digest and Signature. It is written again here, beside
 // ingest/signature, because servers differ in it, and because that one signs no old dates.
 func (a *account) signPost(r *http.Request, body []byte, date time.Time) error {
+	return a.signWith(a.site.software.dialectOf(), r, body, date)
+}
+
+func (a *account) signWith(way dialect, r *http.Request, body []byte, date time.Time) error {
 	signing <- struct{}{}
 	defer func() { <-signing }()
 	if date.IsZero() {
@@ -52,7 +56,6 @@ func (a *account) signPost(r *http.Request, body []byte, date time.Time) error {
 	}
 	r.Header.Set("Date", date.UTC().Format(http.TimeFormat))
 	r.Header.Set("Digest", signature.Digest(body))
-	way := a.site.software.dialectOf()
 	lines := make([]string, len(way.headers))
 	for i, name := range way.headers {
 		lines[i] = name + ": " + signedValue(r, name, len(body))
