@@ -179,7 +179,7 @@ func TestDamage(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(testseed.Of(t), 0))
 	damaged := filepath.Join(dir, "damaged")
-	for i := range 60 {
+	for i := range 20 {
 		broken := bytes.Clone(data)
 		if i%2 == 0 {
 			broken = broken[:random.IntN(len(broken))]
