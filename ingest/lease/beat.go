@@ -23,7 +23,8 @@ type sighting struct {
 type sightings map[string]*sighting
 
 // look compares the table with what was seen before, and returns who is dead.
-func (s sightings) look(rows table, self string, now time.Time) (dead []string) {
+func (s sightings) look(rows table, self string, now time.Time) map[string]sighting {
+	dead := make(map[string]sighting)
 	for node := range s {
 		if !rows.there(node) {
 			delete(s, node)
@@ -40,7 +41,7 @@ func (s sightings) look(rows table, self string, now time.Time) (dead []string) 
 		case was.life != r.generation || was.expires != r.expires:
 			*was = sighting{life: r.generation, expires: r.expires, since: now, moved: true}
 		case now.Sub(was.since) >= ttl:
-			dead = append(dead, r.node)
+			dead[r.node] = *was
 		}
 	}
 	return dead
@@ -53,11 +54,75 @@ func (s sightings) again(now time.Time) {
 	}
 }
 
-// round is one beat: what it starts from, and what it comes to.
+// moved are those that live.
+func (s sightings) moved() map[string]bool {
+	all := make(map[string]bool)
+	for node, x := range s {
+		if x.moved {
+			all[node] = true
+		}
+	}
+	return all
+}
+
+// watch renews our row and looks at those of the others, once. Neither waits for the
+// writers of the database, whose transactions may take long.
+func (k *Keeper) watch(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, ttl-margin)
+	defer cancel()
+	k.mu.Lock()
+	life := k.life
+	began, expires := k.token()
+	k.mu.Unlock()
+	ours, err := renew(ctx, k.db, k.node, life, expires)
+	if err != nil {
+		return err
+	}
+	if ours {
+		k.mu.Lock()
+		k.extend(began)
+		k.mu.Unlock()
+	}
+	rows, err := readTable(ctx, k.db.Read())
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	if now.Sub(k.looked) > ttl/2 {
+		k.sightings.again(now)
+	}
+	k.looked = now
+	k.seen(k.sightings.look(rows, k.node, now), k.sightings.moved(), ours)
+	return nil
+}
+
+// seen tells the others of this process what watch saw.
+func (k *Keeper) seen(dead map[string]sighting, proven map[string]bool, ours bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !ours || len(dead) > 0 || !maps.Equal(proven, k.proven) {
+		k.poke()
+	}
+	k.dead, k.proven = dead, proven
+	k.tell()
+}
+
+// token is the time, and what our row shall say it expires at: never the same twice.
+// k.mu is held.
+func (k *Keeper) token() (now time.Time, expires int64) {
+	now = time.Now()
+	k.expires = max(k.expires+1, now.Add(ttl).UnixMilli())
+	return now, k.expires
+}
+
+// round is one deal: what it starts from, and what it comes to.
 type round struct {
 	k     *Keeper
 	began time.Time
 	life  int64
+
+	expires int64
+	dead    map[string]sighting
 
 	wants    map[string]int  // shards by kind
 	serving  map[string]Term // by share
@@ -72,13 +137,10 @@ type round struct {
 	lost    []Term
 }
 
-// beat renews our row and settles what is to take and what to hand over, in one
-// transaction. It is called by one goroutine at a time.
-func (k *Keeper) beat(ctx context.Context) error {
+// deal settles what is to take and what to hand over, in one transaction. It is called by
+// one goroutine at a time.
+func (k *Keeper) deal(ctx context.Context) error {
 	r := k.round()
-	if last := k.lastLook(); r.began.Sub(last) > ttl/2 {
-		k.sightings.again(r.began)
-	}
 	err := k.db.Write(ctx, func(tx *sql.Tx) error { return r.write(ctx, tx) })
 	if errors.Is(err, ErrName) {
 		k.endAll()
@@ -90,19 +152,13 @@ func (k *Keeper) beat(ctx context.Context) error {
 	return nil
 }
 
-// lastLook is when the table was looked at last.
-func (k *Keeper) lastLook() time.Time {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.until.Add(margin - ttl)
-}
-
 func (k *Keeper) round() *round {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	began, expires := k.token()
 	r := &round{
-		k: k, began: time.Now(), life: k.life, returned: append([]Term(nil), k.returned...),
-		wants: make(map[string]int), serving: make(map[string]Term), ending: make(map[string]bool), proven: make(map[string]bool),
+		k: k, began: began, expires: expires, life: k.life, dead: maps.Clone(k.dead), returned: append([]Term(nil), k.returned...),
+		wants: make(map[string]int), serving: make(map[string]Term), ending: make(map[string]bool), proven: maps.Clone(k.proven),
 	}
 	for kind, c := range k.claims {
 		r.wants[kind] = c.shards
@@ -114,11 +170,11 @@ func (k *Keeper) round() *round {
 }
 
 func (r *round) write(ctx context.Context, tx *sql.Tx) error {
-	if err := r.renew(ctx, tx); err != nil {
-		return err
-	}
 	rows, err := readTable(ctx, tx)
 	if err != nil {
+		return err
+	}
+	if err := r.enter(ctx, tx, rows); err != nil {
 		return err
 	}
 	changed := make(map[string]row)
@@ -131,7 +187,16 @@ func (r *round) write(ctx context.Context, tx *sql.Tx) error {
 	if err := r.say(ctx, tx, rows); err != nil {
 		return err
 	}
-	for _, node := range r.k.sightings.look(rows, r.k.node, time.Now()) {
+	for node, seen := range r.dead {
+		if !rows.there(node) {
+			continue
+		}
+		if gone, err := rows.lay(ctx, tx, node, seen); err != nil || !gone {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		r.k.log.Warn("a node is gone", "gone", node)
 		if err := rows.bury(ctx, tx, node); err != nil {
 			return err
@@ -142,33 +207,32 @@ func (r *round) write(ctx context.Context, tx *sql.Tx) error {
 			r.nodes++
 		}
 	}
-	for node, x := range r.k.sightings {
-		r.proven[node] = x.moved && rows.there(node)
-	}
-	r.proven[r.k.node] = true
 	for kind, shards := range r.wants {
-		r.deal(rows, changed, kind, shards)
+		r.share(rows, changed, kind, shards)
 	}
 	return hold(ctx, tx, slices.Collect(maps.Values(changed)))
 }
 
-func (r *round) renew(ctx context.Context, tx *sql.Tx) (err error) {
+// enter makes our node's row if there is none: at the start, and when we stood still for so
+// long that others took it out.
+func (r *round) enter(ctx context.Context, tx *sql.Tx, rows table) (err error) {
 	k := r.k
-	k.token = max(k.token+1, r.began.Add(ttl).UnixMilli())
-	if r.life != 0 {
-		if ok, err := renew(ctx, tx, k.node, r.life, k.token); ok || err != nil {
-			return err
-		}
-		if taken, err := named(ctx, tx, k.node); err != nil {
-			return err
-		} else if taken {
-			return ErrName // it began later; two that took the name from each other in turn would both act
-		}
+	ours, there := rows[nodePrefix+k.node]
+	switch {
+	case r.life == 0:
+	case !there:
 		k.log.Error("our row was taken out: we stood still for too long")
+	case ours.generation != r.life:
+		return ErrName // it began later; two that took the name from each other in turn would both act
+	default:
+		return nil
 	}
 	r.entered = true
-	r.life, err = enter(ctx, tx, k.node, r.began.UnixMicro(), k.token)
-	return err
+	if r.life, err = enter(ctx, tx, k.node, r.began.UnixMicro(), r.expires); err != nil {
+		return err
+	}
+	rows[nodePrefix+k.node] = row{name: nodePrefix + k.node, node: k.node, generation: r.life, expires: r.expires}
+	return nil
 }
 
 // say writes what our node wants, where the table does not say it.
@@ -201,8 +265,8 @@ func (r *round) say(ctx context.Context, tx *sql.Tx, rows table) error {
 	return nil
 }
 
-// deal looks at each share of a kind, and notes what shall stand in the table.
-func (r *round) deal(rows table, changed map[string]row, kind string, shards int) {
+// share looks at each share of a kind, and notes what shall stand in the table.
+func (r *round) share(rows table, changed map[string]row, kind string, shards int) {
 	k := r.k
 	members := rows.said(wantsPrefix + kind + "/")
 	for shard := range shards {
@@ -218,7 +282,7 @@ func (r *round) deal(rows table, changed map[string]row, kind string, shards int
 			case r.ending[name]:
 			case r.entered || !mine || at.generation != t.Generation:
 				r.lost = append(r.lost, t)
-			case heir != k.node && r.proven[heir]:
+			case heir != k.node && r.proven[heir] && rows.there(heir):
 				r.hand = append(r.hand, t)
 			}
 			continue
@@ -252,9 +316,11 @@ func rendezvous(name string, members []string) (heir string) {
 func (k *Keeper) apply(r *round) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.life, k.proven = r.life, r.proven
+	k.life = r.life
 	k.returned = k.returned[len(r.returned):]
-	k.extend(r.began)
+	if r.entered {
+		k.extend(r.began)
+	}
 	for _, t := range r.lost {
 		k.end(t, ErrLost)
 	}
@@ -271,6 +337,11 @@ func (k *Keeper) apply(r *round) {
 		k.log.Info("shares of the work have moved", "taken", len(r.taken), "handed_over", len(r.hand), "lost", len(r.lost), "nodes", r.nodes)
 	}
 	k.metrics.there(r.nodes)
+	k.tell()
+}
+
+// tell wakes who waits for news; k.mu is held.
+func (k *Keeper) tell() {
 	close(k.beaten)
 	k.beaten = make(chan struct{})
 }

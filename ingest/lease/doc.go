@@ -25,6 +25,10 @@
 // long as they run at about the same speed. While the database is away nobody
 // renews and nobody counts: what was seen before a pause in looking is forgotten.
 //
+// The renewal runs beside the database's writers (state.DB.Exec) and does not wait for them: a
+// machine that is busy must not lose its leases for that. A dead node's row is removed only as
+// it was seen, so that of a renewal and a burial at the same time one undoes the other.
+//
 // What a paused process does in the instant between its waking and its timers is
 // caught by generations: every write of a share's state is made in a transaction
 // with [Term.Check]. The database runs one transaction of writers at a time
@@ -59,7 +63,7 @@
 // # Files
 //
 //	keeper.go   Keeper: Start, Serve, Close; terms and their end
-//	beat.go     one renewal: who lives, what to take, what to hand over
+//	beat.go     each second: renew and look (watch), take and hand over (deal)
 //	join.go     who compares the log with the state database
 //	table.go    the table leases
 //	metrics.go errors.go

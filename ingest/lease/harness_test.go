@@ -51,6 +51,7 @@ type member struct {
 
 	mu    sync.Mutex
 	dead  bool
+	slow  func() // after a renewal that was committed; nil: nothing
 	rng   *rand.Rand
 	fault func() error // before and after each write; nil: none
 }
@@ -67,6 +68,26 @@ func (m *member) Write(ctx context.Context, f func(*sql.Tx) error) error {
 	}
 	return m.trouble() // committed, and not known
 }
+
+// Exec is the way beside the writers.
+func (m *member) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := m.trouble(); err != nil {
+		return nil, err
+	}
+	done, err := m.w.db.Exec(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	slow := m.slow
+	m.mu.Unlock()
+	if slow != nil {
+		slow()
+	}
+	return done, m.trouble()
+}
+
+func (m *member) Read() *sql.DB { return m.w.db.Read() }
 
 func (m *member) trouble() error {
 	m.mu.Lock()

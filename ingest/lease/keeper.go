@@ -36,28 +36,30 @@ type Config struct {
 // Keeper renews what this node holds. nil is a node alone. Safe for concurrent use.
 type Keeper struct {
 	alone   bool
-	db      writer
+	db      database
 	node    string
 	log     *slog.Logger
 	metrics *metrics
 
-	wake   chan struct{} // capacity 1: beat now
+	wake   chan struct{} // capacity 1: deal now
 	cancel context.CancelFunc
-	done   chan struct{} // closed when run has returned
+	loops  sync.WaitGroup
 	once   sync.Once
 
-	sightings sightings // owned by whoever beats
-	token     int64     // newest expires_at of our row; owned by whoever beats
+	sightings sightings // owned by watch
+	looked    time.Time // when it looked last; owned by watch
 
 	mu       sync.Mutex // guards what follows
-	life     int64      // generation of our node's row, 0 before the first beat
+	life     int64      // generation of our node's row, 0 before the first deal
+	expires  int64      // newest expires_at of our row
 	until    time.Time  // we may act before it
 	expiry   *time.Timer
 	claims   map[string]*claim // by kind
 	returned []Term            // served, not given back yet
 	joined   bool              // our log is open
 	proven   map[string]bool   // other nodes that were seen to live
-	beaten   chan struct{}     // closed by the next beat that succeeds
+	dead     map[string]sighting
+	beaten   chan struct{} // closed when there is news of nodes and shares
 }
 
 // claim is a call of Serve.
@@ -76,9 +78,11 @@ type running struct {
 	ending bool // it was told to end
 }
 
-// writer is *state.DB.
-type writer interface {
+// database is *state.DB.
+type database interface {
 	Write(ctx context.Context, f func(*sql.Tx) error) error
+	Exec(ctx context.Context, query string, args ...any) (sql.Result, error)
+	Read() *sql.DB
 }
 
 // Term is one holding of a share.
@@ -123,20 +127,21 @@ func Start(ctx context.Context, cfg Config) (*Keeper, error) {
 	return start(ctx, cfg, cfg.DB)
 }
 
-func start(ctx context.Context, cfg Config, db writer) (*Keeper, error) {
+func start(ctx context.Context, cfg Config, db database) (*Keeper, error) {
 	if !nodeName.MatchString(cfg.Node) {
 		return nil, fmt.Errorf("%w: %q", ErrNode, cfg.Node)
 	}
 	k := &Keeper{
 		db: db, node: cfg.Node, log: cfg.Logger.With("component", "lease", "node", cfg.Node), metrics: newMetrics(cfg.Registerer),
-		wake: make(chan struct{}, 1), done: make(chan struct{}), sightings: make(sightings),
+		wake: make(chan struct{}, 1), sightings: make(sightings),
 		claims: make(map[string]*claim), proven: make(map[string]bool), beaten: make(chan struct{}),
 	}
-	if err := k.beat(ctx); err != nil {
+	if err := k.deal(ctx); err != nil {
 		return nil, err
 	}
 	ctx, k.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	go k.run(ctx)
+	k.loops.Go(func() { k.every(ctx, nil, "leases are not renewed, trying again", k.watch) })
+	k.loops.Go(func() { k.every(ctx, k.wake, "shares of the work are not dealt, trying again", k.deal) })
 	return k, nil
 }
 
@@ -154,8 +159,8 @@ func (k *Keeper) Node() string {
 // Shared says whether other nodes may be there.
 func (k *Keeper) Shared() bool { return !k.isAlone() }
 
-func (k *Keeper) run(ctx context.Context) {
-	defer close(k.done)
+// every does something each beat, and when it is woken.
+func (k *Keeper) every(ctx context.Context, wake <-chan struct{}, complaint string, do func(context.Context) error) {
 	timer := time.NewTimer(beat)
 	defer timer.Stop()
 	for {
@@ -163,11 +168,11 @@ func (k *Keeper) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-		case <-k.wake:
+		case <-wake:
 		}
-		if err := k.beat(ctx); err != nil && ctx.Err() == nil {
+		if err := do(ctx); err != nil && ctx.Err() == nil {
 			k.metrics.missed()
-			k.log.Warn("leases are not renewed, trying again", "err", err)
+			k.log.Warn(complaint, "err", err)
 		}
 		timer.Reset(beat)
 	}
@@ -294,7 +299,7 @@ func (k *Keeper) Close() error {
 	var err error
 	k.once.Do(func() {
 		k.cancel()
-		<-k.done
+		k.loops.Wait()
 		k.mu.Lock()
 		if k.expiry != nil {
 			k.expiry.Stop()

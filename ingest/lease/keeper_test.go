@@ -79,6 +79,35 @@ func TestPredecessorsSharesAreTakenAtOnce(t *testing.T) {
 	})
 }
 
+// A renewal counts from its beginning: how long its answer was on the way, the others
+// do not know.
+func TestASlowRenewalCountsFromItsBeginning(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		var away atomic.Bool
+		a := w.join("a", 1, func() error {
+			if away.Load() {
+				return errors.New("away")
+			}
+			return nil
+		})
+		b := w.join("b", 1, nil)
+		time.Sleep(10 * time.Second)
+		a.mu.Lock()
+		a.slow = func() { time.Sleep(ttl - margin - time.Second); time.AfterFunc(time.Millisecond, func() { away.Store(true) }) }
+		a.mu.Unlock()
+		time.Sleep(3 * ttl) // act complains when both do the same
+		if got := w.shares(); got["b"] != shards+1 {
+			t.Errorf("%v", got)
+		}
+		away.Store(false)
+		a.mu.Lock()
+		a.slow = nil
+		a.mu.Unlock()
+		a.leave()
+		b.leave()
+	})
+}
+
 // A write with Check is undone when another node has taken the share, however sure
 // the writer is.
 func TestCheckFences(t *testing.T) {
@@ -206,7 +235,7 @@ func TestJoin(t *testing.T) {
 			t.Error("one node is not the last")
 		}
 		b.cancel() // killed
-		<-b.done
+		b.loops.Wait()
 		began = time.Now()
 		c, third := join("c")
 		if third == nil || time.Since(began) < ttl || time.Since(began) > ttl+2*beat {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,16 +31,20 @@ func play(w *world, rng *rand.Rand) {
 	lives := 0
 	live := map[string]*member{}
 	faults := func() func() error {
-		own := rand.New(rand.NewPCG(rng.Uint64(), 0)) // a keeper writes from one goroutine at a time
+		own := rand.New(rand.NewPCG(rng.Uint64(), 0))
+		var mu sync.Mutex
 		return func() error {
-			switch n := own.IntN(100); {
+			mu.Lock()
+			n, part := own.IntN(100), own.Float64()
+			mu.Unlock()
+			switch {
 			case calm.Load():
 				return nil
-			case n < 5:
-				time.Sleep(time.Duration(own.Int64N(int64(2 * ttl))))
-			case n < 20:
-				time.Sleep(time.Duration(own.Int64N(int64(beat))))
-			case n < 30:
+			case n < 15:
+				time.Sleep(time.Duration(part * float64(ttl)))
+			case n < 25:
+				time.Sleep(time.Duration(part * float64(beat)))
+			case n < 35:
 				return errors.New("the database is away")
 			}
 			return nil

@@ -3,7 +3,6 @@ package lease
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -37,7 +36,11 @@ func shareName(kind string, shard, shards int) string {
 // table is what one look at it brought.
 type table map[string]row
 
-func readTable(ctx context.Context, tx *sql.Tx) (table, error) {
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func readTable(ctx context.Context, tx querier) (table, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT name, node, generation, expires_at FROM leases`)
 	if err != nil {
 		return nil, fmt.Errorf("lease: read: %w", err)
@@ -74,28 +77,16 @@ func (t table) there(node string) bool {
 	return ok
 }
 
-// renew writes our node's row; false when it is not ours any more.
-func renew(ctx context.Context, tx *sql.Tx, node string, generation, expires int64) (bool, error) {
-	done, err := tx.ExecContext(ctx, `UPDATE leases SET expires_at = $1 WHERE name = $2 AND generation = $3`,
+// renew writes our node's row; false when it is not ours any more. It runs beside the
+// transactions that read the table: bury takes care of that.
+func renew(ctx context.Context, db database, node string, generation, expires int64) (bool, error) {
+	done, err := db.Exec(ctx, `UPDATE leases SET expires_at = $1 WHERE name = $2 AND generation = $3`,
 		expires, nodePrefix+node, generation)
 	if err != nil {
 		return false, fmt.Errorf("lease: renew: %w", err)
 	}
 	n, err := done.RowsAffected()
 	return n > 0, err
-}
-
-// named says whether a node's row is there.
-func named(ctx context.Context, tx *sql.Tx, node string) (bool, error) {
-	var one int
-	err := tx.QueryRowContext(ctx, `SELECT 1 FROM leases WHERE name = $1`, nodePrefix+node).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("lease: read: %w", err)
-	}
-	return true, nil
 }
 
 // enter makes our node's row, with a generation that no life of it had before:
@@ -147,6 +138,19 @@ func remove(ctx context.Context, tx *sql.Tx, names ...string) error {
 		}
 	}
 	return nil
+}
+
+// lay removes the row of a node that is dead if it stands as it was seen; false when it
+// was renewed in the last moment. Of the two, whoever comes first undoes the other: a
+// renewal finds no row, or this finds another one.
+func (t table) lay(ctx context.Context, tx *sql.Tx, node string, seen sighting) (bool, error) {
+	done, err := tx.ExecContext(ctx, `DELETE FROM leases WHERE name = $1 AND generation = $2 AND expires_at = $3`,
+		nodePrefix+node, seen.life, seen.expires)
+	if err != nil {
+		return false, fmt.Errorf("lease: remove %s: %w", node, err)
+	}
+	n, err := done.RowsAffected()
+	return n > 0, err
 }
 
 // bury removes what a dead node said. Its shares stay in its name: whose node has

@@ -21,8 +21,10 @@ const (
 type DB struct {
 	write *sql.DB // exactly one connection, used by the writer goroutine only
 	read  *sql.DB
-	log   *slog.Logger
-	local bool // a file: a query by key takes microseconds
+	// single statements of PostgreSQL's beside the writer; nil on SQLite
+	beside *sql.DB
+	log    *slog.Logger
+	local  bool // a file: a query by key takes microseconds
 
 	lookupsMu sync.RWMutex
 	lookups   map[string]*sql.Stmt // by query; guarded by lookupsMu
@@ -48,6 +50,7 @@ type source interface {
 type connections struct {
 	write   *sql.DB // exactly one, which no context interrupts
 	read    *sql.DB // refuse to write; a transaction keeps its snapshot
+	beside  *sql.DB // writes single statements without the writers' lock; nil: there is no such way
 	migrate *sql.DB // write, or one of its own, closed after use
 }
 
@@ -88,13 +91,13 @@ func open(ctx context.Context, dsn string, log *slog.Logger, list []migration) (
 		err = errors.Join(err, conns.migrate.Close())
 	}
 	if err != nil {
-		return nil, errors.Join(err, conns.read.Close(), conns.write.Close())
+		return nil, errors.Join(err, conns.read.Close(), conns.write.Close(), closeIf(conns.beside))
 	}
 	log.DebugContext(ctx, "state database open", "source", source.String(), "migrations_applied", applied)
 
 	_, local := source.(sqliteFile)
 	db := &DB{
-		write: conns.write, read: conns.read, log: log, local: local, lookups: make(map[string]*sql.Stmt),
+		write: conns.write, read: conns.read, beside: conns.beside, log: log, local: local, lookups: make(map[string]*sql.Stmt),
 		calls: make(chan *call), closing: make(chan struct{}),
 	}
 	db.writer.Go(db.commitLoop)
@@ -133,6 +136,28 @@ func redact(dsn string) string {
 // cleaning up.
 func (db *DB) Read() *sql.DB { return db.read }
 
+// Exec runs one statement in a transaction of its own, beside the others where the database can:
+// PostgreSQL then neither waits for the writers nor orders it among them, so that it must be right
+// whatever they do. It is for what cannot wait, such as the renewal of a lease. ctx may end it; what was
+// committed is then not known. On SQLite it is a Write.
+func (db *DB) Exec(ctx context.Context, query string, args ...any) (done sql.Result, err error) {
+	if db.beside != nil {
+		return db.beside.ExecContext(ctx, query, args...)
+	}
+	err = db.Write(ctx, func(tx *sql.Tx) (err error) {
+		done, err = tx.ExecContext(ctx, query, args...)
+		return err
+	})
+	return done, err
+}
+
+func closeIf(db *sql.DB) error {
+	if db == nil {
+		return nil
+	}
+	return db.Close()
+}
+
 // Observe makes m count from now on.
 func (db *DB) Observe(m *Metrics) { db.metrics.Store(m) }
 
@@ -142,7 +167,7 @@ func (db *DB) Close() error {
 	db.closed.Do(func() { close(db.closing) })
 	db.writer.Wait()
 	// Readers first: the last connection to close moves SQLite's WAL into the file and removes it.
-	if err := errors.Join(db.read.Close(), db.write.Close()); err != nil {
+	if err := errors.Join(db.read.Close(), db.write.Close(), closeIf(db.beside)); err != nil {
 		return fmt.Errorf("state: closing: %w", err)
 	}
 	return nil

@@ -70,14 +70,16 @@ func (p postgres) open(ctx context.Context, _ *slog.Logger) (connections, error)
 	c := connections{
 		write:   p.connect(writerSettings, bounded, func(c pgConn) driver.Conn { return pgWriter{pgLocker{c}} }),
 		read:    p.connect(readerSettings, nil, func(c pgConn) driver.Conn { return pgReader{c} }),
+		beside:  p.connect(writerSettings, bounded, func(c pgConn) driver.Conn { return c }),
 		migrate: p.connect(migratorSettings, nil, func(c pgConn) driver.Conn { return pgLocker{c} }),
 	}
 	c.write.SetMaxOpenConns(1)
+	c.beside.SetMaxOpenConns(1)
 	c.read.SetMaxOpenConns(readersMax)
 	c.read.SetMaxIdleConns(readersIdle)
 	c.migrate.SetMaxOpenConns(1)
 	if err := p.check(ctx, c.migrate); err != nil {
-		return connections{}, errors.Join(err, c.migrate.Close(), c.read.Close(), c.write.Close())
+		return connections{}, errors.Join(err, c.migrate.Close(), c.read.Close(), c.write.Close(), c.beside.Close())
 	}
 	return c, nil
 }
