@@ -93,7 +93,10 @@ func TestASlowRenewalCountsFromItsBeginning(t *testing.T) {
 		b := w.join("b", 1, nil)
 		time.Sleep(10 * time.Second)
 		a.mu.Lock()
-		a.slow = func() { time.Sleep(ttl - margin - time.Second); time.AfterFunc(time.Millisecond, func() { away.Store(true) }) }
+		a.slow = func() {
+			time.Sleep(ttl - margin - time.Second)
+			time.AfterFunc(time.Millisecond, func() { away.Store(true) })
+		}
 		a.mu.Unlock()
 		time.Sleep(3 * ttl) // act complains when both do the same
 		if got := w.shares(); got["b"] != shards+1 {
