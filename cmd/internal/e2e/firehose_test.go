@@ -172,7 +172,7 @@ func (r *reader) await(t *testing.T, what string, condition func(frame) bool) fr
 }
 
 // arrivalTime is how long a test waits for something to arrive.
-const arrivalTime = 20 * time.Second
+const arrivalTime = 60 * time.Second
 
 // pause waits, unless ctx ends first.
 func pause(ctx context.Context, d time.Duration) {
