@@ -74,6 +74,8 @@
 //	membership.go     the transactions that begin, change and end a subscription
 //	replay.go         signatures of accepted requests
 //	memberlink.go     links by which a member's admin sets what it gets
+//	survey.go         what the servers of subscribers run
+//	signing.go        which signatures they take, therefore
 //	subscriptions.go  Subscriptions: the copy in memory
 //	subscriber.go     SQL of subscribers, and of the lanes that they open and close
 //	blocks.go         Blocks

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,7 +33,9 @@ type Deps struct {
 
 	// Known reports whether an actor has left a trace here, for the Delete of an
 	// actor whose key is gone. nil asks the state database.
-	Known      func(ctx context.Context, actor string) (bool, error)
+	Known func(ctx context.Context, actor string) (bool, error)
+	// Software says what the servers of subscribers run; nil: none is asked.
+	Software   surveyor // *remote.Client
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -50,6 +53,7 @@ type Relay struct {
 	admission     admitter
 	links         links
 	documents     map[string]http.Handler // path → what GET and HEAD answer
+	survey        *survey                 // nil: none
 	db            *state.DB
 	log           *slog.Logger
 }
@@ -82,6 +86,9 @@ func New(ctx context.Context, c Community, cfg Config, d Deps) (*Relay, error) {
 		return nil, err
 	}
 	r.inbox = newInbox(r, d)
+	if d.Software != nil {
+		r.survey = &survey{db: d.DB, subs: subs, ask: d.Software, log: d.Log, now: time.Now}
+	}
 	if r.documents, err = newDocuments(c, cfg, d.Key, subs); err != nil {
 		return nil, err
 	}
@@ -187,14 +194,14 @@ func (r *Relay) Blocks() *Blocks { return r.blocks }
 // Allowed is who need not be approved.
 func (r *Relay) Allowed() *AllowList { return r.allowed }
 
-// Run keeps the memory of signatures and what other nodes changed, until ctx
-// ends. It returns after the last signatures are written.
+// Run keeps the memory of signatures, what other nodes changed, and what subscribers'
+// servers run, until ctx ends. It returns after the last signatures are written.
 func (r *Relay) Run(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.replays.run(ctx)
-	}()
+	var running sync.WaitGroup
+	running.Go(func() { r.replays.run(ctx) })
+	if r.survey != nil {
+		running.Go(func() { r.survey.run(ctx) })
+	}
 	ticker := time.NewTicker(refreshEvery)
 	defer ticker.Stop()
 	for {
@@ -202,7 +209,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		case <-ticker.C:
 			r.refresh(ctx)
 		case <-ctx.Done():
-			<-done
+			running.Wait()
 			return nil
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"tributary/ingest/remote"
 	"tributary/relay/delivery"
 )
 
@@ -33,18 +34,23 @@ type Subscriber struct {
 	Object    string // what it followed, as it wrote it
 	State     string // StateAccepted …
 	Style     delivery.Style
-	Filter    string    // delivery.Filter as it is kept; "" wants all
-	Role      Role      // RoleBoth unless the operator says otherwise
-	Back      string    // id of our own Follow of it (LitePub), "" if there is none
-	BackState string    // what became of that: BackPending …
-	Created   time.Time // first Follow
-	Updated   time.Time // last change
+	Filter    string          // delivery.Filter as it is kept; "" wants all
+	Role      Role            // RoleBoth unless the operator says otherwise
+	Back      string          // id of our own Follow of it (LitePub), "" if there is none
+	BackState string          // what became of that: BackPending …
+	Software  remote.Software // of Host, by its own word; zero when it is not known
+	Created   time.Time       // first Follow
+	Updated   time.Time       // last change
 }
 
 const selectSubscribers = `SELECT actor, host, inbox, delivery, follow, object, state, style, role, back, back_state, filter, created_at, updated_at
 	FROM subscribers`
 
 func listSubscribers(ctx context.Context, q *sql.DB) ([]Subscriber, error) {
+	runs, err := software(ctx, q)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := q.QueryContext(ctx, selectSubscribers+` ORDER BY created_at, actor`)
 	if err != nil {
 		return nil, fmt.Errorf("relay: listing subscribers: %w", err)
@@ -56,6 +62,7 @@ func listSubscribers(ctx context.Context, q *sql.DB) ([]Subscriber, error) {
 		if err != nil {
 			return nil, fmt.Errorf("relay: listing subscribers: %w", err)
 		}
+		s.Software = runs[s.Host]
 		list = append(list, s)
 	}
 	if err := rows.Err(); err != nil {

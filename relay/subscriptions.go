@@ -86,7 +86,7 @@ func (s *Subscriptions) Receivers(context.Context) ([]delivery.Receiver, error) 
 			if err != nil { // a later program's: more than is wanted, rather than nothing
 				filter = delivery.Filter{}
 			}
-			list = append(list, delivery.Receiver{Inbox: sub.Delivery, Style: sub.Style, Filter: filter, Paused: sub.Role == RolePaused})
+			list = append(list, delivery.Receiver{Inbox: sub.Delivery, Style: sub.Style, Filter: filter, Signing: sub.Signing(), Paused: sub.Role == RolePaused})
 		}
 	}
 	return list, nil

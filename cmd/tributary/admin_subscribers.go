@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,15 +40,25 @@ func newSubscribersListCommand() *cobra.Command {
 }
 
 func subscribersTable(w io.Writer, subscribers []admin.Subscriber) {
-	fmt.Fprintln(w, "HOST\tSTATE\tROLE\tDELIVERY\tLAG\tDELIVERED\tGIVEN UP\tLAST SUCCESS\tLAST ERROR\tSINCE\tACTOR")
+	fmt.Fprintln(w, "HOST\tSTATE\tROLE\tDELIVERY\tLAG\tDELIVERED\tGIVEN UP\tLAST SUCCESS\tLAST ERROR\tSOFTWARE\tSIGNATURE\tSINCE\tACTOR")
 	for _, s := range subscribers {
 		l := s.Lane
 		if l == nil {
 			l = &admin.Lane{}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", s.Host, s.State, s.Role, dash(l.State), l.Lag, l.Delivered, l.GivenUp,
-			when(l.LastSuccess), dash(l.LastError), when(s.Created), s.Actor)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Host, s.State, s.Role, dash(l.State), l.Lag, l.Delivered, l.GivenUp,
+			when(l.LastSuccess), dash(l.LastError),
+			dash(strings.TrimSpace(s.Software.Name+" "+s.Software.Version)), signatureOf(s), when(s.Created), s.Actor)
 	}
+}
+
+// signatureOf is the form of signature, and why it is another than the one that costs
+// nothing.
+func signatureOf(s admin.Subscriber) string {
+	if s.Signature == "shared" {
+		return s.Signature
+	}
+	return s.Signature + ": " + s.SignatureReason
 }
 
 func newSubscribersRemoveCommand() *cobra.Command {

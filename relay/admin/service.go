@@ -96,6 +96,9 @@ func (s *Service) Subscribers(ctx context.Context) ([]Subscriber, error) {
 		row := subscriberOf(sub)
 		if lane, ok := lanes[sub.Delivery]; ok {
 			row.Lane = &lane
+			if lane.form != "" { // what was found out, against what the software promises
+				row.Signature, row.SignatureReason = lane.form, lane.formWhy
+			}
 		}
 		list = append(list, row)
 	}

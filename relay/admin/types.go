@@ -38,16 +38,25 @@ type CreatedToken struct {
 
 // Subscriber is a subscription with the state of the lane that serves it.
 type Subscriber struct {
-	Actor   string           `json:"actor"`
-	Host    string           `json:"host"`
-	Inbox   string           `json:"inbox"`
-	State   string           `json:"state"`                 // "accepted", "pending" or "rejected"
-	Style   string           `json:"style"`                 // "forward" (Mastodon) or "announce" (LitePub)
-	Role    string           `json:"role"`                  // "both", "publish", "receive" or "paused"
-	Back    string           `json:"follow_back,omitempty"` // what became of our Follow of it: "pending", "accepted", "rejected"
-	Filter  *delivery.Filter `json:"filter,omitempty"`      // which posts it wants; nil: all
-	Created time.Time        `json:"created"`
-	Lane    *Lane            `json:"lane,omitempty"` // nil: it has none now
+	Actor           string           `json:"actor"`
+	Host            string           `json:"host"`
+	Inbox           string           `json:"inbox"`
+	State           string           `json:"state"`                 // "accepted", "pending" or "rejected"
+	Style           string           `json:"style"`                 // "forward" (Mastodon) or "announce" (LitePub)
+	Role            string           `json:"role"`                  // "both", "publish", "receive" or "paused"
+	Back            string           `json:"follow_back,omitempty"` // what became of our Follow of it: "pending", "accepted", "rejected"
+	Filter          *delivery.Filter `json:"filter,omitempty"`      // which posts it wants; nil: all
+	Software        Software         `json:"software,omitzero"`     // that its server says it runs
+	Signature       string           `json:"signature"`             // of deliveries to it: "shared" with others, "full" (its own), or "rfc9421"
+	SignatureReason string           `json:"signature_reason"`
+	Created         time.Time        `json:"created"`
+	Lane            *Lane            `json:"lane,omitempty"` // nil: it has none now
+}
+
+// Software is what a server runs, by its NodeInfo.
+type Software struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
 }
 
 func subscriberOf(s relay.Subscriber) Subscriber {
@@ -59,7 +68,12 @@ func subscriberOf(s relay.Subscriber) Subscriber {
 	if f, err := delivery.ParseFilter(s.Filter); err == nil && !f.Empty() {
 		filter = &f
 	}
+	signing, form := s.Signing(), "full"
+	if signing.Shared {
+		form = "shared"
+	}
 	return Subscriber{
+		Software: Software(s.Software), Signature: form, SignatureReason: signing.Why,
 		Actor: s.Actor, Host: s.Host, Inbox: s.Delivery, State: s.State, Style: style, Role: string(s.Role), Back: s.BackState,
 		Filter: filter, Created: s.Created,
 	}
@@ -101,13 +115,15 @@ type Lane struct {
 	LastError    string    `json:"last_error,omitempty"` // status and the first words of the answer
 	FailingSince time.Time `json:"failing_since,omitzero"`
 	NextTry      time.Time `json:"next_try,omitzero"`
+
+	form, formWhy string // Subscriber.Signature; "" when another node knows
 }
 
 func laneOf(s delivery.Status) Lane {
 	return Lane{
 		Inbox: s.Inbox, Host: s.Host, State: string(s.State), Position: s.Position, Lag: s.Lag,
 		Delivered: s.Delivered, GivenUp: s.GivenUp, LastSuccess: s.LastSuccess, LastFailure: s.LastFailure,
-		LastError: s.LastError, FailingSince: s.FailingSince, NextTry: s.NextTry,
+		LastError: s.LastError, FailingSince: s.FailingSince, NextTry: s.NextTry, form: s.Form, formWhy: s.FormWhy,
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"tributary/ingest/signature"
 )
 
 // State of a lane, for people and metrics.
@@ -74,6 +76,9 @@ func (e *Engine) elsewhere(ctx context.Context, ours []Status) ([]Status, error)
 		s := Status{
 			Inbox: r.inbox, Host: r.host, State: StateLive, Position: r.position, Delivered: r.delivered, GivenUp: r.givenUp,
 			LastSuccess: r.lastSuccess, LastFailure: r.lastFailure, LastError: r.lastError, FailingSince: r.failingSince,
+		}
+		if e.cfg.FullSignatures { // what the other node found out is its own
+			s.Form, s.FormWhy = formName(signature.FormCavage), whyOff
 		}
 		if tip := e.log.Tip(); tip >= s.Position {
 			s.Lag = tip + 1 - s.Position

@@ -95,6 +95,7 @@ type Delivery struct {
 	Timeout          time.Duration `yaml:"timeout" default:"10s" min:"1000000000" doc:"How long a server may take to answer one."`
 	MaxAge           time.Duration `yaml:"max_age" default:"0s" doc:"Posts that are older are skipped when a server comes back after a downtime; edits and deletions never are. 0: none is skipped."`
 	CatchUpPerSecond int           `yaml:"catch_up_per_second" default:"100" min:"1" doc:"Old posts a second to one server that comes back."`
+	SharedSignatures string        `yaml:"shared_signatures" default:"auto" oneof:"auto,off" doc:"auto: servers whose software takes it (Mastodon, GoToSocial, Fedify) get a signature that does not name them, made once for all with the same inbox path; others, and any that refuses it, one of their own. off: each delivery has its own, a millisecond of one processor."`
 	Signers          int           `yaml:"signers" default:"0" doc:"RSA signatures made at once; each takes about a millisecond of one processor. 0: as many as there are processors."`
 }
 

@@ -19,10 +19,11 @@ func (d *Daemon) openRelay(ctx context.Context) error {
 		Mode: relay.Mode(d.cfg.Relay.Mode),
 	}, relay.Deps{
 		DB: d.db, Key: d.key, Keys: d.remote, Admission: d.admission,
-		Next:    func() uint64 { return tail.Tip() + 1 },
-		Enqueue: delivery.Enqueue,
-		Wake:    func() { d.engine.Wake() },
-		Log:     d.log, Registerer: d.registry,
+		Next:     func() uint64 { return tail.Tip() + 1 },
+		Enqueue:  delivery.Enqueue,
+		Wake:     func() { d.engine.Wake() },
+		Software: d.remote,
+		Log:      d.log, Registerer: d.registry,
 	})
 	if err != nil {
 		return err
@@ -30,7 +31,7 @@ func (d *Daemon) openRelay(ctx context.Context) error {
 	d.relay = r
 	d.engine, err = delivery.New(delivery.Config{
 		Window: d.cfg.Delivery.Window, Timeout: d.cfg.Delivery.Timeout, MaxAge: d.cfg.Delivery.MaxAge,
-		CatchUpPerSecond: d.cfg.Delivery.CatchUpPerSecond,
+		CatchUpPerSecond: d.cfg.Delivery.CatchUpPerSecond, FullSignatures: d.cfg.Delivery.SharedSignatures == "off",
 	}, delivery.Deps{
 		Tail: tail, DB: d.db, Signer: d.signer, Client: d.remote, Subscribers: r.Subscriptions(),
 		Actor: d.community.Actor(), Log: d.log, Registerer: d.registry, Leases: d.leases,
