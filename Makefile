@@ -15,7 +15,7 @@ PKG ?= ./...
 # What make test-kafka runs: the packages whose tests need a log.
 KAFKA_PKG ?= ./ingest ./stream ./relay ./relay/delivery ./cmd/internal/daemon
 # What make test-postgres runs: the packages with SQL of their own.
-POSTGRES_PKG ?= ./ingest/state ./ingest ./ingest/token ./ingest/remote ./relay ./relay/admin ./relay/delivery
+POSTGRES_PKG ?= ./ingest/state ./ingest ./ingest/lease ./ingest/token ./ingest/remote ./relay ./relay/admin ./relay/delivery
 # What make test-clickhouse runs: the index and what answers from it; besides, what opens it.
 CLICKHOUSE_PKG ?= ./index ./index/api
 # Time for each fuzz target.

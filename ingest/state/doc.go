@@ -8,7 +8,7 @@
 //
 // # Writing
 //
-// [DB.Write] is the only way to write. Callers that arrive while another commit is under way share
+// [DB.Write] is the way to write; [DB.Exec] is for single statements that cannot wait. Callers that arrive while another commit is under way share
 // the next transaction, so that a hundred of them cost one fsync:
 //
 //	BEGIN IMMEDIATE
