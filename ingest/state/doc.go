@@ -8,8 +8,9 @@
 //
 // # Writing
 //
-// [DB.Write] is the way to write; [DB.Exec] is for single statements that cannot wait. Callers that arrive while another commit is under way share
-// the next transaction, so that a hundred of them cost one fsync:
+// [DB.Write] is the way to write; [DB.Exec] is for single statements that cannot wait. Callers that
+// arrive while another commit is under way share the next transaction, so that a hundred of them
+// cost one fsync:
 //
 //	BEGIN IMMEDIATE
 //	  SAVEPOINT f   caller 1's function   RELEASE f
