@@ -21,6 +21,9 @@ type Config struct {
 
 	// Mode is who may subscribe. Default ModeOpen.
 	Mode Mode
+	// PostsPerMinute bounds what one server gives: posts, edits and Announces.
+	// Default 0: there is no limit.
+	PostsPerMinute int
 	// RequestsMax bounds the inbox requests under way. Default 1024. Each holds
 	// at most what was received of its body, so slow bodies cost sockets, not memory.
 	RequestsMax int
@@ -71,6 +74,7 @@ func (c *Config) validate() error {
 	for name, n := range map[string]int{
 		"requests_max": c.RequestsMax, "key_waits_per_host_max": c.KeyWaitsPerHostMax,
 		"workers_max": c.WorkersMax, "subscribers_per_host_max": c.SubscribersPerHostMax,
+		"posts_per_minute": c.PostsPerMinute,
 	} {
 		if n < 0 {
 			return fmt.Errorf("relay: %s is %d: must not be negative", name, n)

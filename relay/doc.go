@@ -83,6 +83,7 @@
 //	blocklist.go      lists of domains, as admins exchange them
 //	blocks_import.go  what the block of such a list does
 //	slots.go          bounds
+//	quarantine.go     who gives too much in a minute
 //	refuse.go         reasons
 //	metrics.go        metrics
 package relay

@@ -51,23 +51,24 @@ type keyring interface {
 // headers are in order, no key is fetched before the body is there, nothing is
 // parsed before the signature is verified.
 type inbox struct {
-	community Community
-	cfg       Config
-	keys      keyring
-	admission admitter
-	subs      *Subscriptions
-	blocks    *Blocks
-	replays   *replays
-	known     func(ctx context.Context, actor string) (bool, error)
-	requests  slots
-	workers   slots
-	documents slots // whose signature is looked at
-	proofs    slots // those of them that are being verified
-	keyWaits  *hostSlots
-	metrics   *Metrics
-	log       *slog.Logger
-	warnings  rate.Sometimes // bounds the warnings of one and the same trouble
-	now       func() time.Time
+	community  Community
+	cfg        Config
+	keys       keyring
+	admission  admitter
+	subs       *Subscriptions
+	blocks     *Blocks
+	quarantine *Quarantine
+	replays    *replays
+	known      func(ctx context.Context, actor string) (bool, error)
+	requests   slots
+	workers    slots
+	documents  slots // whose signature is looked at
+	proofs     slots // those of them that are being verified
+	keyWaits   *hostSlots
+	metrics    *Metrics
+	log        *slog.Logger
+	warnings   rate.Sometimes // bounds the warnings of one and the same trouble
+	now        func() time.Time
 }
 
 // request is what one POST has come to.
@@ -116,7 +117,7 @@ func (in *inbox) tell(w http.ResponseWriter, r *http.Request, refusal *ingest.Re
 		"reason", refusal.Reason, "message", refusal.Message, "remote", r.RemoteAddr, "err", refusal.Err)
 	h := w.Header()
 	switch refusal.Status {
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set("Retry-After", retryAfter(refusal.Reason))
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", http.MethodPost)
@@ -317,6 +318,10 @@ func withdraws(kind string) bool {
 // Admit's acknowledgement: a crash in between makes a replay possible, which
 // the log's repeat window drops.
 func (in *inbox) admit(ctx context.Context, req *request) (string, error) {
+	if !withdraws(req.activity.Type) && in.quarantine.take(hostOf(req.signer.URI)) > 0 {
+		return "", refuse(http.StatusTooManyRequests, reasonQuarantine,
+			"your server sends more than %d activities a minute, and is left out for some minutes; nothing that it takes back is", in.cfg.PostsPerMinute)
+	}
 	arrival := in.arrival(req, req.signer)
 	arrival.Prove = in.prover(req)
 	outcome, err := in.admission.Admit(ctx, arrival)

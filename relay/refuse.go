@@ -3,6 +3,7 @@ package relay
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"tributary/ingest"
 )
@@ -36,6 +37,7 @@ const (
 	reasonSubscriptions = "too_many_subscriptions"
 	reasonNotYours      = "not_your_subscription"
 	reasonUnavailable   = "unavailable"
+	reasonQuarantine    = "quarantine"
 
 	verdictReplay       = "replay"
 	verdictGoneUnknown  = "gone_unknown"
@@ -70,7 +72,7 @@ func busy(reason, message string) *ingest.Refusal {
 	return refuse(http.StatusServiceUnavailable, reason, "%s", message)
 }
 
-// retryAfter is the Retry-After of a 503 in seconds: short where only a slot
+// retryAfter is the Retry-After of a 503 or 429 in seconds: short where only a slot
 // was missing, longer where another server must come back first.
 func retryAfter(reason string) string {
 	switch reason {
@@ -78,6 +80,8 @@ func retryAfter(reason string) string {
 		return "5"
 	case reasonKeyHost:
 		return "60"
+	case reasonQuarantine:
+		return strconv.Itoa(int(quarantineFor.Seconds()))
 	}
 	return "30"
 }

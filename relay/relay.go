@@ -48,6 +48,7 @@ type Relay struct {
 	subscriptions *Subscriptions
 	blocks        *Blocks
 	allowed       *AllowList
+	quarantine    *Quarantine
 	replays       *replays
 	inbox         *inbox
 	admission     admitter
@@ -79,7 +80,7 @@ func New(ctx context.Context, c Community, cfg Config, d Deps) (*Relay, error) {
 		return nil, err
 	}
 	r := &Relay{
-		community: c, cfg: cfg, subscriptions: subs, blocks: blocks, allowed: allowed, replays: newReplays(d.DB, d.Log),
+		community: c, cfg: cfg, subscriptions: subs, blocks: blocks, allowed: allowed, quarantine: newQuarantine(cfg.PostsPerMinute), replays: newReplays(d.DB, d.Log),
 		admission: d.Admission, db: d.DB, log: d.Log,
 	}
 	if r.links, err = newLinks(d.Key); err != nil {
@@ -109,7 +110,7 @@ func (d *Deps) applyDefaults() {
 func newInbox(r *Relay, d Deps) *inbox {
 	return &inbox{
 		community: r.community, cfg: r.cfg, keys: d.Keys, admission: d.Admission,
-		subs: r.subscriptions, blocks: r.blocks, replays: r.replays, known: d.Known,
+		subs: r.subscriptions, blocks: r.blocks, quarantine: r.quarantine, replays: r.replays, known: d.Known,
 		requests: make(slots, r.cfg.RequestsMax), workers: make(slots, r.cfg.WorkersMax),
 		documents: make(slots, documentsMax), proofs: make(slots, max(1, runtime.GOMAXPROCS(0)/2)),
 		keyWaits: newHostSlots(r.cfg.KeyWaitsPerHostMax),
@@ -193,6 +194,9 @@ func (r *Relay) Blocks() *Blocks { return r.blocks }
 
 // Allowed is who need not be approved.
 func (r *Relay) Allowed() *AllowList { return r.allowed }
+
+// Quarantine is who gave too much, and is left out for a while.
+func (r *Relay) Quarantine() *Quarantine { return r.quarantine }
 
 // Run keeps the memory of signatures, what other nodes changed, and what subscribers'
 // servers run, until ctx ends. It returns after the last signatures are written.

@@ -81,6 +81,17 @@ func (c *Client) Links(ctx context.Context, key string) (list []Link, err error)
 	return list, err
 }
 
+// ListQuarantine lists the servers that are left out.
+func (c *Client) ListQuarantine(ctx context.Context) (list []Quarantined, err error) {
+	err = c.do(ctx, http.MethodGet, "/v1/quarantine", nil, nil, &list)
+	return list, err
+}
+
+// Release lets a server in again.
+func (c *Client) Release(ctx context.Context, host string) error {
+	return c.do(ctx, http.MethodDelete, "/v1/quarantine", url.Values{"host": {host}}, nil, nil)
+}
+
 // ListAllowed lists the allowed domains.
 func (c *Client) ListAllowed(ctx context.Context) (list []Allowed, err error) {
 	err = c.do(ctx, http.MethodGet, "/v1/allowed", nil, nil, &list)

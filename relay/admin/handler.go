@@ -47,6 +47,10 @@ func (s *Service) actions() *http.ServeMux {
 	mux.HandleFunc("POST /v1/subscribers/links", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
 		return s.Links(ctx, r.FormValue("key"))
 	}))
+	mux.HandleFunc("GET /v1/quarantine", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.ListQuarantine(ctx) }))
+	mux.HandleFunc("DELETE /v1/quarantine", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		return struct{}{}, s.Release(ctx, r.FormValue("host"))
+	}))
 	mux.HandleFunc("GET /v1/allowed", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.ListAllowed(ctx) }))
 	mux.HandleFunc("POST /v1/allowed", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
 		var in Allowed

@@ -59,6 +59,23 @@ func (s *Service) change(r SubscriberChange) (func(context.Context, string) erro
 	return nil, fmt.Errorf("admin: %w: there is no action %q", ErrInput, r.Action)
 }
 
+// ListQuarantine lists the servers that are left out for giving too much.
+func (s *Service) ListQuarantine(context.Context) ([]Quarantined, error) {
+	list := []Quarantined{}
+	for _, q := range s.Relay.Quarantine().List() {
+		list = append(list, Quarantined(q))
+	}
+	return list, nil
+}
+
+// Release lets a server in again at once.
+func (s *Service) Release(_ context.Context, host string) error {
+	if !s.Relay.Quarantine().Release(host) {
+		return fmt.Errorf("admin: %w: %q is not in quarantine", ErrNotFound, host)
+	}
+	return nil
+}
+
 // linkFor is how long a link to a member's page is valid.
 const linkFor = 7 * 24 * time.Hour
 

@@ -87,6 +87,14 @@ type SubscriberChange struct {
 	Filter delivery.Filter `json:"filter,omitzero"` // for "filter"; an empty one wants all
 }
 
+// Quarantined is a server that gave too much, and is left out for a while.
+type Quarantined struct {
+	Host    string    `json:"host"`
+	Since   time.Time `json:"since"`
+	Until   time.Time `json:"until"`
+	Refused int64     `json:"refused"` // activities since then
+}
+
 // Link opens the page where a member's admin sets which posts it gets.
 type Link struct {
 	Actor string    `json:"actor"`

@@ -86,7 +86,8 @@ type Database struct {
 
 // Relay says who may subscribe.
 type Relay struct {
-	Mode string `yaml:"mode" default:"open" oneof:"open,approval,allow-list" doc:"open: every server that is not blocked. approval: those that the operator approves (tributary admin subscribers approve), and allowed domains at once. allow-list: allowed domains only (tributary admin allow)."`
+	Mode           string `yaml:"mode" default:"open" oneof:"open,approval,allow-list" doc:"open: every server that is not blocked. approval: those that the operator approves (tributary admin subscribers approve), and allowed domains at once. allow-list: allowed domains only (tributary admin allow)."`
+	PostsPerMinute int    `yaml:"posts_per_minute" default:"0" doc:"Posts, edits and boosts that one server may give in a minute. One that gives more is left out for ten minutes, with 429, which tributary admin quarantine shows; deletions are always taken. 0: no limit."`
 }
 
 // Delivery to the servers that subscribed.
