@@ -75,8 +75,10 @@ func (f Filter) Tidy() (Filter, error) {
 		tidy func(string) (string, error)
 	}{
 		{"languages", &f.Languages, tidyLanguage},
-		{"tags", &f.Tags, tidyTag}, {"not_tags", &f.NotTags, tidyTag},
-		{"domains", &f.Domains, tidyDomain}, {"not_domains", &f.NotDomains, tidyDomain},
+		{"tags", &f.Tags, tidyTag},
+		{"not_tags", &f.NotTags, tidyTag},
+		{"domains", &f.Domains, tidyDomain},
+		{"not_domains", &f.NotDomains, tidyDomain},
 	} {
 		if err := tidyList(list.of, list.tidy); err != nil {
 			return Filter{}, fmt.Errorf("delivery: filter: %s: %w", list.name, err)

@@ -57,8 +57,13 @@ func TestFilterTidy(t *testing.T) {
 		t.Errorf("%+v, %v", f, err)
 	}
 	for _, bad := range []Filter{
-		{Languages: []string{"e n"}}, {Tags: []string{"#"}}, {Domains: []string{"https://a.example/"}}, {Domains: []string{"@"}}, {PerMinute: -1},
-		{Tags: slices.Repeat([]string{"x"}, filterListMax+1)}, {Tags: []string{strings.Repeat("x", filterTextMax+1)}},
+		{Languages: []string{"e n"}},
+		{Tags: []string{"#"}},
+		{Domains: []string{"https://a.example/"}},
+		{Domains: []string{"@"}},
+		{PerMinute: -1},
+		{Tags: slices.Repeat([]string{"x"}, filterListMax+1)},
+		{Tags: []string{strings.Repeat("x", filterTextMax+1)}},
 	} {
 		if _, err := bad.Tidy(); !errors.Is(err, ErrFilter) {
 			t.Errorf("%+v: %v", bad, err)
