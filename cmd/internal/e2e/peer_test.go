@@ -70,11 +70,12 @@ const (
 // startPeer starts a server with these accounts.
 func startPeer(t *testing.T, actors ...peerActor) *peer {
 	t.Helper()
-	return startPeerSigning(t, draftCavage, actors...)
+	return startPeerAs(t, "fedify-peer", draftCavage, actors...)
 }
 
-// startPeerSigning is startPeer for one that tries this form of signature first.
-func startPeerSigning(t *testing.T, firstKnock string, actors ...peerActor) *peer {
+// startPeerAs is startPeer for one that says that it runs a software, and tries this form of
+// signature first.
+func startPeerAs(t *testing.T, software, firstKnock string, actors ...peerActor) *peer {
 	t.Helper()
 	if err := installed(); err != nil {
 		t.Fatal(err)
@@ -82,7 +83,7 @@ func startPeerSigning(t *testing.T, firstKnock string, actors ...peerActor) *pee
 	dir := t.TempDir()
 	config, err := json.Marshal(map[string]any{
 		"state":  filepath.Join(dir, "state.json"),
-		"actors": append([]peerActor{}, actors...), "firstKnock": firstKnock,
+		"actors": append([]peerActor{}, actors...), "firstKnock": firstKnock, "software": software,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -39,15 +39,15 @@ export class Peer {
   #waiting = new Set();
   #sequence = 0;
 
-  constructor({ store, actors, origin, firstKnock }) {
+  constructor({ store, actors, origin, software, firstKnock }) {
     this.#store = store;
     this.#origin = origin;
     this.#actors = new Map(actors.map((actor) => [actor.name, actor]));
     this.#actors.set(instance, { name: instance, type: "Application" });
-    this.#federation = this.#build(firstKnock);
+    this.#federation = this.#build(software, firstKnock);
   }
 
-  #build(firstKnock) {
+  #build(software, firstKnock) {
     const federation = createFederation({
       kv: new MemoryKvStore(),
       allowPrivateAddress: true,
@@ -68,7 +68,7 @@ export class Peer {
       .setSharedKeyDispatcher(() => ({ identifier: instance }))
       .on(Activity, (context, activity) => this.#listen(context, activity));
     federation.setNodeInfoDispatcher("/nodeinfo/2.1", () => ({
-      software: { name: "fedify-peer", version: "1.0.0" },
+      software: { name: software, version: "1.0.0" },
       protocols: ["activitypub"],
       usage: { users: { total: this.#actors.size - 1 }, localPosts: 0, localComments: 0 },
     }));

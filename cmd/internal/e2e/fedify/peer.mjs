@@ -4,6 +4,7 @@
 //
 // state     file for port, keys, posts and relays: the same file is the same server again
 // actors    [{name, type, title, summary, discoverable, indexable}]; a flag left out stays out of the document
+// software  the name in NodeInfo; "fedify-peer" when left out
 // firstKnock  "draft-cavage-http-signatures-12" or "rfc9421": the signature that is tried first
 //
 // Prints one line {"origin", "control"} when it serves, and ends when its standard input does.
@@ -25,6 +26,7 @@ const peer = new Peer({
   store,
   actors: config.actors,
   origin,
+  software: config.software ?? "fedify-peer",
   firstKnock: config.firstKnock ?? "draft-cavage-http-signatures-12",
 });
 start(peer);
