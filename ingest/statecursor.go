@@ -167,9 +167,8 @@ func (c *stateCursor) takeOver(ctx context.Context) (position uint64, err error)
 func (c *stateCursor) fold(ctx context.Context, term lease.Term, position uint64) {
 	reader := c.tail.Reader(ViewAll, position+1)
 	pruned := time.Now()
-	limit := stateBatch
 	for {
-		batch, err := reader.Next(ctx, limit)
+		batch, err := reader.Next(ctx, stateBatch)
 		if err != nil {
 			return // ctx ended, or the log is closed
 		}
@@ -184,26 +183,10 @@ func (c *stateCursor) fold(ctx context.Context, term lease.Term, position uint64
 			c.tail.forgetExpired()
 			pruned = time.Now()
 		}
-		took := time.Since(began)
-		limit = nextBatch(limit, took)
 		if len(batch.Entries) < stateBatch {
-			sleep(ctx, stateRest-took)
+			sleep(ctx, stateRest-time.Since(began))
 		}
 	}
-}
-
-// stateSlow is how long a transaction may take before the next one is made smaller:
-// other writers wait for it, and the renewal of the leases.
-const stateSlow = 500 * time.Millisecond
-
-func nextBatch(limit int, took time.Duration) int {
-	switch {
-	case took > stateSlow:
-		return max(limit/2, stateBatch/64)
-	case took < stateSlow/4:
-		return min(2*limit, stateBatch)
-	}
-	return limit
 }
 
 // settle folds a batch in, and tries until the database takes it or the lease is lost.
