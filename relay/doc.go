@@ -72,6 +72,7 @@
 //	mode.go           who may subscribe; the allow-list
 //	role.go           what a member may do
 //	membership.go     the transactions that begin, change and end a subscription
+//	takeover.go       the subscribers and the key of a relay that was here before
 //	replay.go         signatures of accepted requests
 //	memberlink.go     links by which a member's admin sets what it gets
 //	survey.go         what the servers of subscribers run

@@ -11,4 +11,5 @@ var (
 	ErrBlockList     = errors.New("not a block-list")
 	ErrNotAllowed    = errors.New("no such domain in the allow-list")
 	ErrRole          = errors.New("no such role")
+	ErrKeyKnown      = errors.New("the relay has another key, which its subscribers know")
 )

@@ -15,6 +15,7 @@
 //	copylog.go    the log moved from the one to the other, by a command
 //	backup.go restore.go backuplog.go
 //	              one file of the state database, the configuration and the log, and back
+//	import.go     what another relay kept, taken over
 //	ingest.go     state database, keys, egress, log, admission
 //	relay.go      actor, inbox, deliveries, admin socket
 //	index.go      the embedded engine, the index and its API

@@ -59,7 +59,7 @@ var confined = []struct {
 	by     []string
 	reason string
 }{
-	{"modernc.org/sqlite", []string{"ingest/state"}, "the others write SQL that PostgreSQL understands too"},
+	{"modernc.org/sqlite", []string{"ingest/state", "relay/migrate"}, "the others write SQL that PostgreSQL understands too; migrate reads the file of another program"},
 	{"github.com/jackc/pgx/v5", []string{"ingest/state"}, "the others write SQL that SQLite understands too"},
 	{"github.com/twmb/franz-go", []string{"ingest/broker", "ingest/ingesttest"}, "it is the embedded broker; the product speaks to any Kafka with kafka-go"},
 	{"github.com/segmentio/kafka-go", []string{"ingest", "cmd/internal/daemon"}, "the log is read and written in one place"},
@@ -72,7 +72,7 @@ var confined = []struct {
 	{"github.com/spf13/cobra", []string{"cmd/tributary", "cmd/load", "cmd/demo"}, "the command line is no part of what it calls"},
 	{"github.com/caddyserver/certmagic", []string{"cmd/internal/daemon"}, "it connects to the authority by itself"},
 	{"go.uber.org/zap", []string{"cmd/internal/daemon"}, "log/slog; certmagic wants one that is silent"},
-	{"github.com/goccy/go-yaml", []string{"cmd/internal/config"}, "there is one configuration file"},
+	{"github.com/goccy/go-yaml", []string{"cmd/internal/config", "relay/migrate"}, "there is one configuration file; migrate reads that of another program"},
 	{"github.com/pkg/errors", nil, "fmt.Errorf and errors.Join"},
 	{"log", []string{"cmd/internal/daemon", "index/language"}, "log/slog, passed in; only http.Server.ErrorLog wants the old one, and a generator ends by it"},
 	{"io/ioutil", nil, "io and os"},
