@@ -183,7 +183,8 @@ func (c *stateCursor) fold(ctx context.Context, term lease.Term, position uint64
 			c.tail.forgetExpired()
 			pruned = time.Now()
 		}
-		if len(batch.Entries) < stateBatch {
+		// Behind the ring a batch has 64 records at most: who has much to catch up does not rest.
+		if reader.Position()+stateBatch > c.tail.Tip() {
 			sleep(ctx, stateRest-time.Since(began))
 		}
 	}
