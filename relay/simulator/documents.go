@@ -25,7 +25,7 @@ func (s *Server) routes() http.Handler {
 // serveDocument serves accounts, posts and keys to whom the software serves them.
 func (s *Server) serveDocument(w http.ResponseWriter, r *http.Request) {
 	body, status := s.keyAt(r.URL.Path)
-	if body == nil {
+	if status == 0 {
 		if err := s.mayRead(r); err != nil {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
 			return
@@ -61,8 +61,11 @@ func (s *Server) keyAt(path string) ([]byte, int) {
 		return nil, 0
 	}
 	a := s.site.paths[strings.TrimSuffix(path, s.site.software.key)]
-	if a == nil || !strings.HasSuffix(path, s.site.software.key) || a.gone {
+	if a == nil || !strings.HasSuffix(path, s.site.software.key) {
 		return nil, 0
+	}
+	if a.gone {
+		return nil, http.StatusGone
 	}
 	return a.keyDocument(), http.StatusOK
 }

@@ -214,6 +214,10 @@ func (f *fediverse) answered(sent simulator.Sent) {
 func (f *fediverse) check(when string) {
 	f.Helper()
 	began := time.Now()
+	for _, wrong := range f.wrong {
+		f.Errorf("%s: %s", when, wrong)
+	}
+	f.wrong = nil
 	for _, s := range f.members {
 		if s.Nature() != simulator.Dead || f.risen {
 			f.settles(when+": the inbox of "+s.Software()+" "+s.Host(), func() (missing, wrong []string) {
@@ -232,10 +236,6 @@ func (f *fediverse) check(when string) {
 	if f.indexed {
 		f.surfaces(when)
 	}
-	for _, wrong := range f.wrong {
-		f.Errorf("%s: %s", when, wrong)
-	}
-	f.wrong = nil
 	replay.close()
 	f.Logf("%s: checked in %s", when, time.Since(began).Round(time.Millisecond))
 }

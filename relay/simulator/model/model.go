@@ -123,8 +123,10 @@ func (m *Model) Answered(e Event, status int) string {
 // what went wrong.
 func (m *Model) Story(uri string) []string {
 	about := []string{uri}
-	if o := m.objects[uri]; o != nil {
-		about = append(about, o.author)
+	for _, l := range m.history {
+		if l.about[0] == uri {
+			about = append(about, l.about[1])
+		}
 	}
 	var story []string
 	for _, l := range m.history {

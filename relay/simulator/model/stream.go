@@ -52,8 +52,8 @@ func (m *Model) frame(f Frame, has map[string]string, had map[string]bool, repla
 			return "created twice: " + f.URI
 		case f.Kind == "update" && !there && !before:
 			return "updated before it was created: " + f.URI
-		case replay && m.objects[f.URI].deleted:
-			return "replayed, though it is deleted: " + f.URI
+		case replay && m.objects[f.URI].tier < Live:
+			return "replayed, though it was deleted or withdrawn: " + f.URI
 		}
 	case "delete", "withdraw":
 		return m.goes(f, has)
