@@ -60,6 +60,8 @@ type party struct {
 	accepted atomic.Int64 // Follows of its actors that the relay accepted
 	conns    atomic.Int64 // connections that were opened to it
 	deliver  http.HandlerFunc
+	software string      // NodeInfo: "mastodon"; "" has none
+	surveyed atomic.Bool // somebody read it
 }
 
 // add starts a host. deliver takes what is posted to it and is no answer to a
@@ -134,6 +136,9 @@ func (p *party) take(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 
 // document serves an actor as Mastodon writes it, as far as it matters here.
 func (p *party) document(w http.ResponseWriter, r *http.Request) {
+	if p.software != "" && p.nodeInfo(w, r) {
+		return
+	}
 	name, ok := strings.CutPrefix(r.URL.Path, "/users/")
 	if !ok || strings.Contains(name, "/") {
 		http.NotFound(w, r)
@@ -155,6 +160,21 @@ func (p *party) document(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", activityType)
 	_ = json.NewEncoder(w).Encode(document)
+}
+
+// nodeInfo says what the host runs, if it is asked that.
+func (p *party) nodeInfo(w http.ResponseWriter, r *http.Request) bool {
+	w.Header().Set("Content-Type", "application/json")
+	switch r.URL.Path {
+	case "/.well-known/nodeinfo":
+		fmt.Fprintf(w, `{"links":[{"rel":"http://nodeinfo.diaspora.software/ns/schema/2.0","href":"%s/nodeinfo/2.0"}]}`, p.base)
+	case "/nodeinfo/2.0":
+		fmt.Fprintf(w, `{"version":"2.0","software":{"name":%q,"version":"99.0.0"}}`, p.software)
+		p.surveyed.Store(true)
+	default:
+		return false
+	}
+	return true
 }
 
 // sign makes the request that posts a body to the relay's inbox in an actor's name.

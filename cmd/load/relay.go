@@ -26,6 +26,7 @@ type relayLoad struct {
 	how         string
 	delay       time.Duration
 	tls, http2  bool
+	software    string
 	table       bool
 	offered     float64
 	json        bool
@@ -72,6 +73,7 @@ Times and counts are those of the subscribers who live.`,
 	flags.DurationVar(&l.delay, "delay", 0, "time that a subscriber takes to answer")
 	flags.BoolVar(&l.tls, "tls", false, "subscribers speak https, HTTP/1.1; needs --program")
 	flags.BoolVar(&l.http2, "http2", false, "subscribers speak https, HTTP/2; needs --program")
+	flags.StringVar(&l.software, "software", "", "what the subscribers say that they run, such as mastodon; a relay may sign once for all that take it")
 	flags.BoolVar(&l.table, "table", false, "50, 300 and 1,000 subscribers × 0, 10 and 30 % dead, each with a relay of its own; needs --program")
 	flags.Float64Var(&l.offered, "offered", 300, "with --table: deliveries a second that are offered at the steady rate")
 	flags.BoolVar(&l.json, "json", false, "print JSON")
@@ -133,7 +135,7 @@ func (l *relayLoad) open(ctx context.Context, progress io.Writer) (a *arena, err
 	if hosts == 0 {
 		hosts = l.subscribers
 	}
-	if a.sink, err = newSink(ctx, a.world, a.server.target, l.subscribers, hosts, a.ca, l.http2); err != nil {
+	if a.sink, err = newSink(ctx, a.world, a.server.target, l.software, l.subscribers, hosts, a.ca, l.http2); err != nil {
 		return a, err
 	}
 	a.sink.delay = l.delay

@@ -46,7 +46,7 @@ type subscriber struct {
 }
 
 // newSink starts count subscribers on so many hosts and subscribes them.
-func newSink(ctx context.Context, w *world, target string, count, hosts int, ca *authority, http2 bool) (*sink, error) {
+func newSink(ctx context.Context, w *world, target, software string, count, hosts int, ca *authority, http2 bool) (*sink, error) {
 	s := &sink{}
 	for range hosts {
 		h := &sinkHost{sink: s, members: map[string]*subscriber{}}
@@ -54,6 +54,7 @@ func newSink(ctx context.Context, w *world, target string, count, hosts int, ca 
 		if h.party, err = w.add(ca, http2, hosts == count, h.serve); err != nil {
 			return nil, err
 		}
+		h.software = software
 		s.hosts = append(s.hosts, h)
 	}
 	for i := range count {
@@ -66,7 +67,26 @@ func newSink(ctx context.Context, w *world, target string, count, hosts int, ca 
 		h.members[path] = sub
 		s.subscribers = append(s.subscribers, sub)
 	}
-	return s, s.follow(ctx, target)
+	if err := s.follow(ctx, target); err != nil || software == "" {
+		return s, err
+	}
+	return s, s.known(ctx)
+}
+
+// known waits until the relay has asked all hosts what they run, and a moment for what
+// it makes of that.
+func (s *sink) known(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, h := range s.hosts {
+		for !h.surveyed.Load() {
+			if !pause(ctx, 10*time.Millisecond) {
+				return fmt.Errorf("the relay does not ask for NodeInfo: %w", ctx.Err())
+			}
+		}
+	}
+	pause(ctx, time.Second)
+	return ctx.Err()
 }
 
 func (s *sink) follow(ctx context.Context, target string) error {
