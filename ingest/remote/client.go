@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type Client struct {
 
 	transport *http.Transport
 	http      *http.Client
+	userAgent []string // header value, shared
 	gate      *gate
 	cache     *cache
 	forms     *signature.Preferences // of hosts that answer our signed GETs
@@ -62,6 +64,7 @@ func newClient(cfg Config, signer *signature.Signer, db *state.DB, log *slog.Log
 		log:       log.With("component", "remote"),
 		now:       now,
 		transport: newTransport(cfg, permit),
+		userAgent: []string{cfg.UserAgent},
 		gate:      newGate(cfg, now),
 		cache:     newCache(cfg.CachedActors),
 		forms:     signature.NewPreferences(now),
@@ -79,18 +82,19 @@ func newClient(cfg Config, signer *signature.Signer, db *state.DB, log *slog.Log
 
 // Do sends a delivery: over the same connections and to the same addresses as fetches,
 // but without redirects, cache or bounds per host, which are the caller's. Its time is that
-// of the request's context. The caller signs the request, and calls Drain on the
+// of the request's context, which must end some time. The caller signs the request, and calls Drain on the
 // answer's body. The error is ErrForbiddenAddress, ErrMalformed or ErrTemporary.
 func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	if err := c.checkURL(r.URL); err != nil {
 		return nil, err
 	}
 	if len(r.Header["User-Agent"]) == 0 {
-		r.Header["User-Agent"] = []string{c.cfg.UserAgent}
+		r.Header["User-Agent"] = c.userAgent
 	}
-	resp, err := c.http.Do(r)
+	// Not http.Client's Do, which copies headers for redirects that are not followed.
+	resp, err := c.transport.RoundTrip(r)
 	if err != nil {
-		return nil, failed(r.Context(), err)
+		return nil, failed(r.Context(), &url.Error{Op: r.Method, URL: r.URL.String(), Err: err})
 	}
 	return resp, nil
 }

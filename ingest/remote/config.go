@@ -41,19 +41,18 @@ const (
 )
 
 const (
-	maxRedirects      = 3
-	maxDocumentBytes  = 256 << 10
-	maxStoredBytes    = 64 << 10 // larger actors are kept in memory only
-	maxHeaderBytes    = 64 << 10 // net/http's own default is 10 MB
-	maxKeys           = 8        // of one actor
-	maxFailures       = 4096     // remembered URIs that failed
-	maxHosts          = 4096     // remembered hosts that did not answer
-	maxIdlePerHost    = 16
-	maxIdle           = 4096
-	idleTimeout       = 2 * time.Minute // a new TLS connection costs 0.3 ms, an idle one 20 KB
-	storeTimeout      = 5 * time.Second
-	drainTimeout      = 250 * time.Millisecond // for what is left of an answer once its verdict is known
-	deliveryHeaderMax = time.Minute            // net under deliveries whose context has no deadline
+	maxRedirects     = 3
+	maxDocumentBytes = 256 << 10
+	maxStoredBytes   = 64 << 10 // larger actors are kept in memory only
+	maxHeaderBytes   = 64 << 10 // net/http's own default is 10 MB
+	maxKeys          = 8        // of one actor
+	maxFailures      = 4096     // remembered URIs that failed
+	maxHosts         = 4096     // remembered hosts that did not answer
+	maxIdlePerHost   = 16
+	maxIdle          = 4096
+	idleTimeout      = 2 * time.Minute // a new TLS connection costs 0.3 ms, an idle one 20 KB
+	storeTimeout     = 5 * time.Second
+	drainTimeout     = 250 * time.Millisecond // for what is left of an answer once its verdict is known
 )
 
 func (c Config) withDefaults() Config {

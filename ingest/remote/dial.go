@@ -35,7 +35,6 @@ func newTransport(cfg Config, permit func(netip.AddrPort) error) *http.Transport
 		MaxIdleConns:           maxIdle,
 		MaxIdleConnsPerHost:    maxIdlePerHost,
 		IdleConnTimeout:        idleTimeout,
-		ResponseHeaderTimeout:  deliveryHeaderMax,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		DisableCompression:     true, // no bombs: a body is as large as what arrives
 		HTTP2: &http.HTTP2Config{

@@ -29,7 +29,7 @@ type Signer interface {
 }
 
 // contentType is what every server takes at its inbox.
-const contentType = "application/activity+json"
+var contentType = []string{"application/activity+json"} // shared: never changed
 
 // bodyTimeout is how long the rest of an answer may take once its head is here.
 // The verdict is known by then; what is read keeps the connection usable, and
@@ -118,7 +118,7 @@ func request(ctx context.Context, l letter) *http.Request {
 	req := http.Request{
 		Method: http.MethodPost, URL: l.to, Host: l.to.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header:        http.Header{"Content-Type": {contentType}},
+		Header:        http.Header{"Content-Type": contentType},
 		ContentLength: int64(len(l.body)), Body: body, GetBody: open,
 	}
 	return req.WithContext(ctx)
