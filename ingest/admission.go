@@ -23,6 +23,7 @@ type Arrival struct {
 	Signer   *ap.Actor    // owner of the key that signed the request
 	Giver    string       // host that gave it: the signer's
 	Grant    Grant        // what the giver may do; GrantNone is refused unless it withdraws something
+	Server   bool         // Signer speaks for its server, whatever its type says
 
 	// Prove looks for a signature inside Raw that proves an activity of somebody else
 	// than Signer; it returns nil when there is none that holds. It is nil, or called at
@@ -398,9 +399,14 @@ func (a *Admission) appendDelete(ctx context.Context, r *Record) error {
 }
 
 // admitAnnounce handles a boost or a LitePub relay's Announce: the object is
-// what counts, and its origin gives it.
+// what counts, and its origin gives it. Groups of Lemmy and NodeBB announce activities
+// (FEP-1b12): then the post inside counts, and votes do not.
 func (a *Admission) admitAnnounce(ctx context.Context, in Arrival) (Outcome, error) {
 	act := in.Activity
+	about := act
+	if act.Object != nil && act.Object.Activity != nil {
+		about = act.Object.Activity
+	}
 	switch {
 	case act.Actor != in.Signer.URI:
 		return "", refuse(403, "forged_actor", "the activity's actor is not the owner of the key that signed the request")
@@ -408,10 +414,18 @@ func (a *Admission) admitAnnounce(ctx context.Context, in Arrival) (Outcome, err
 		return "", refuse(422, "no_object", "the Announce names no object")
 	case in.Grant == GrantNone:
 		return "", refuse(403, "no_grant", "this relay takes posts from servers that subscribed to it: follow the relay first")
-	case in.Signer.Type == "Person":
+	case in.Signer.Type == "Person" && !in.Server:
 		return OutcomeIgnored, nil // a person's boost is not a new post
+	case about != act && !tellsOfPost(about):
+		return OutcomeIgnored, nil
 	}
-	return a.fetchInstead(ctx, in, act.ObjectID)
+	in.Activity = about
+	return a.fetchInstead(ctx, in, about.ObjectID)
+}
+
+// tellsOfPost reports whether an announced activity says that a post is new, other or gone.
+func tellsOfPost(a *ap.Activity) bool {
+	return a.ObjectID != "" && (a.Type == "Create" || a.Type == "Update" || a.Type == "Delete")
 }
 
 // fetchInstead leaves the decision to the object's origin. 202 means that the

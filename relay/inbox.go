@@ -20,6 +20,7 @@ import (
 	"tributary/ingest/ap"
 	"tributary/ingest/remote"
 	"tributary/ingest/signature"
+	"tributary/relay/delivery"
 )
 
 // The inbox's own waits.
@@ -341,7 +342,10 @@ func (in *inbox) arrival(req *request, signer *ap.Actor) ingest.Arrival {
 	if in.subs.Host(giver) {
 		grant = ingest.GrantSubscriber
 	}
-	return ingest.Arrival{Raw: req.body, Activity: req.activity, Signer: signer, Giver: giver, Grant: grant}
+	// Pleroma's relay of before 2.0 says that it is a Person: it is known by its Follow of our actor.
+	sub, member := in.subs.Actor(signer.URI)
+	server := member && sub.Style == delivery.StyleAnnounce
+	return ingest.Arrival{Raw: req.body, Activity: req.activity, Signer: signer, Giver: giver, Grant: grant, Server: server}
 }
 
 // afterwards drops what an actor's own Update or Delete made stale.
