@@ -1,15 +1,19 @@
 package migrate
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
 )
 
 // ActivityRelay (pleroma's relay, later barkshark's) has a relay.yaml, and beside it a
@@ -24,8 +28,11 @@ func parsePythonYAML(text []byte) (e Export, database string, err error) {
 		AP           pythonBefore03 `yaml:"ap"`
 	}
 	var old pythonBefore03
-	if err := errors.Join(yaml.Unmarshal(text, &c), yaml.Unmarshal(text, &old)); err != nil {
+	if err := plainYAML(text); err != nil {
 		return Export{}, "", err
+	}
+	if err := errors.Join(yaml.Unmarshal(text, &c), yaml.Unmarshal(text, &old)); err != nil {
+		return Export{}, "", fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	e = Export{Software: ActivityRelayPython, Host: c.Domain}
 	switch {
@@ -37,6 +44,31 @@ func parsePythonYAML(text []byte) (e Export, database string, err error) {
 		c.SQLitePath = "relay.sqlite3"
 	}
 	return e, c.SQLitePath, nil
+}
+
+// What a relay.yaml never has, and what would make its reading take for ever.
+const (
+	yamlBytesMax    = 128 << 10 // its reader takes time with the square of the keys
+	yamlLineMax     = 4096      // bytes; a line can nest
+	yamlBracketsMax = 1000      // they nest too, at a cost that grows with the square
+)
+
+// plainYAML refuses aliases, which make a small text a huge value, and nesting.
+func plainYAML(text []byte) error {
+	if len(text) > yamlBytesMax || bytes.Count(text, []byte("["))+bytes.Count(text, []byte("{")) > yamlBracketsMax {
+		return fmt.Errorf("%w for a relay.yaml", ErrLarge)
+	}
+	for line := range bytes.Lines(text) {
+		if len(line) > yamlLineMax || bytes.Count(line, []byte("- ")) > 50 || bytes.Count(line, []byte("? ")) > 50 {
+			return fmt.Errorf("%w: a line is too long", ErrLarge)
+		}
+	}
+	for _, t := range lexer.Tokenize(string(text)) {
+		if t.Type == token.AnchorType || t.Type == token.AliasType {
+			return fmt.Errorf("%w: line %d has an anchor or an alias", ErrFormat, t.Position.Line)
+		}
+	}
+	return nil
 }
 
 // pythonBefore03 is relay.yaml before 0.3, which had some of it under "ap".

@@ -102,9 +102,6 @@ func parse(text []byte, named bool) (e Export, database string, err error) {
 	case bytes.HasPrefix(text, []byte("REDIS0")):
 		return Export{}, "", fmt.Errorf("%w: it is a redis dump in redis' own format, which only redis reads: %s", ErrFormat, redisHint)
 	case named:
-		if len(text) > yamlBytesMax {
-			return Export{}, "", fmt.Errorf("%w: more than %d bytes", ErrLarge, yamlBytesMax)
-		}
 		return parsePythonYAML(text)
 	case bytes.HasPrefix(text, []byte(redisPrefix)):
 		e, err = parseRedisText(string(text))
@@ -120,12 +117,8 @@ func parse(text []byte, named bool) (e Export, database string, err error) {
 	return e, "", err
 }
 
-const (
-	yamlBytesMax = 256 << 10
-
-	redisHint = `start a redis-server on it, and give what this writes
+const redisHint = `start a redis-server on it, and give what this writes
   for k in $(redis-cli --scan --pattern 'relay:*'); do case $k in relay:config:*|relay:subscription:*|relay:follower:*|relay:pending:*) echo "$k"; redis-cli hgetall "$k";; esac; done > relay-redis.txt`
-)
 
 // document is the JSON object in a text. Activity-Relay prints its own to the standard
 // error, between lines of its log.

@@ -10,6 +10,7 @@ import (
 	"database/sql"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -182,8 +183,22 @@ func TestReadIsBounded(t *testing.T) {
 	if _, err := Read(t.Context(), write(t, t.TempDir(), "many.json", many)); !errors.Is(err, ErrLarge) {
 		t.Errorf("too many entries: %v", err)
 	}
-	if _, err := Read(t.Context(), write(t, t.TempDir(), "big.yaml", strings.Repeat("a: 1\n", yamlBytesMax))); !errors.Is(err, ErrLarge) {
-		t.Errorf("a large YAML: %v", err)
+	bomb := "a0: &a0 [x, x]\n"
+	for i := range 60 {
+		bomb += fmt.Sprintf("a%d: &a%d [*a%d, *a%d]\n", i+1, i+1, i, i)
+	}
+	for name, c := range map[string]struct {
+		text string
+		want error
+	}{
+		"large":    {strings.Repeat("a: 1\n", yamlBytesMax), ErrLarge},
+		"bomb":     {bomb + "host: relay.example\nwhitelist: *a60\n", ErrFormat},
+		"brackets": {"host: " + strings.Repeat("[\n", 2*yamlBracketsMax), ErrLarge},
+		"dashes":   {"host:\n" + strings.Repeat("- ", 2000) + "a\n", ErrLarge},
+	} {
+		if _, err := Read(t.Context(), write(t, t.TempDir(), name+".yaml", c.text)); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
