@@ -75,6 +75,9 @@ func TestRead(t *testing.T) {
 				with(pleroma, func(m *Member) { m.Software, m.Actor, m.Follow = "pleroma", "", "" }),
 			},
 		}},
+		"ActivityRelay's first database": {[]string{write(t, t.TempDir(), "relay.jsonld", `{"actorKeys":{"publicKey":"P","privateKey":"KEY"},"relay-list":["https://mastodon.example/inbox"]}`)}, Export{
+			Software: ActivityRelayPython, Key: "KEY", Members: []Member{{Inbox: "https://mastodon.example/inbox"}},
+		}},
 		"ActivityRelay in SQLite":     {[]string{sqliteRelay(t)}, tables},
 		"ActivityRelay in PostgreSQL": {[]string{postgresYAML(t), file("relay-tables.json")}, tables},
 	} {
