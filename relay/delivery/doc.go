@@ -26,7 +26,8 @@
 // even where a filter, a pause or a block would have kept it back. It is never older than
 // some seconds when it is sent.
 //
-// A server that refuses it (401, 403, 400) gets the same delivery at once with a
+// A record that a server has had before and did not take goes out with a signature of its own.
+// A server that refuses a shared one (401, 403, 400) gets the same delivery at once with a
 // signature of its own, and from then on only those, for a day.
 //
 // # Answers

@@ -127,6 +127,8 @@ func (l *lane) read(stop, abort context.Context) {
 	var r reader
 	poll, cancel := context.WithTimeout(stop, pollEvery)
 	defer func() { cancel() }()
+	room := time.NewTimer(time.Hour) // full's
+	defer room.Stop()
 	for stop.Err() == nil {
 		if poll.Err() != nil {
 			cancel()
@@ -134,7 +136,7 @@ func (l *lane) read(stop, abort context.Context) {
 		}
 		limit, cursor, again := l.wants(time.Now(), cancel)
 		if limit == 0 {
-			l.full(stop)
+			l.full(stop, room)
 			continue
 		}
 		if again {
@@ -156,13 +158,13 @@ func (l *lane) read(stop, abort context.Context) {
 }
 
 // full waits until there may be room: something was settled, or the pause of a
-// failing host is over.
-func (l *lane) full(stop context.Context) {
+// failing host is over. The timer is read's.
+func (l *lane) full(stop context.Context, timer *time.Timer) {
 	wait := time.Hour
 	if c := l.host.look(); c.fails > 0 && !c.probing {
 		wait = max(time.Millisecond, time.Until(c.until))
 	}
-	timer := time.NewTimer(wait)
+	timer.Reset(wait)
 	defer timer.Stop()
 	select {
 	case <-stop.Done():
@@ -390,7 +392,7 @@ func (l *lane) deliver(abort context.Context, it *item) {
 		rec, style := it.entry.Record, l.style()
 		digest, body := splitForm(rec, it.entry.Encoded(style.form(), l.e.encode[style]))
 		ans := l.e.sender.send(abort, letter{
-			to: l.url, body: body, digest: digest, public: l.signing.Load().Shared, target: l.target,
+			to: l.url, body: body, digest: digest, public: l.signing.Load().Shared && !it.tried(), target: l.target,
 			old: time.Since(rec.Time) > l.e.cfg.CatchUpAfter,
 		})
 		l.landed(it, judged(rec, style, ans))
@@ -404,6 +406,11 @@ func (l *lane) deliver(abort context.Context, it *item) {
 		l.workers.Done() // of the one that landed: next has counted its own
 	}
 }
+
+// tried reports whether the server has had the record before, and did not take it. It gets
+// a signature of its own then: some know a repeat by that, and some may have meant the
+// shared one by whatever they said.
+func (it *item) tried() bool { return it.refused > 0 || !it.failures.first.IsZero() }
 
 func (l *lane) style() Style { return Style(l.receives.Load()) }
 

@@ -267,6 +267,18 @@ func TestLanesShare(t *testing.T) {
 				if s := r.lane("a.example"); s.Form != "shared" {
 					t.Errorf("the others: %+v", s)
 				}
+				// What was sent before and not taken is signed anew.
+				r.web.behave(func(d delivered) (int, bool) {
+					if d.host == "a.example" && d.try == 1 {
+						return http.StatusServiceUnavailable, false
+					}
+					return http.StatusAccepted, false
+				})
+				r.log.posts(1)
+				r.pass(time.Minute)
+				if got := r.web.of("a.example"); len(got) != 6 || !got[4].shared || got[5].shared || got[5].status != http.StatusAccepted {
+					t.Errorf("after a failure: %+v", got[4:])
+				}
 			})
 		})
 	}
