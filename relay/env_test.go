@@ -140,11 +140,17 @@ func (e *env) subscribe(a *account) {
 	}
 }
 
-// records reads the log from seq on, up to its end.
+// records reads the log from seq on, up to its end, repeats included.
 func (e *env) records(from uint64) (list []*ingest.Record) {
 	e.t.Helper()
+	return e.seen(ingest.ViewAll, from)
+}
+
+// seen is what a surface sees of the log from seq on, up to its end.
+func (e *env) seen(view ingest.View, from uint64) (list []*ingest.Record) {
+	e.t.Helper()
 	e.ingest.CatchUp()
-	r := e.ingest.Tail.Reader(ingest.ViewAll, from)
+	r := e.ingest.Tail.Reader(view, from)
 	tip := e.ingest.Tail.Tip()
 	ctx, cancel := context.WithTimeout(e.t.Context(), 10*time.Second)
 	defer cancel()
