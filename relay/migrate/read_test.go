@@ -65,6 +65,9 @@ func TestRead(t *testing.T) {
 			Software: ActivityRelayGo, Limited: []string{"quiet.example"}, Blocked: []Domain{{Name: "spam.example"}},
 			Members: []Member{mastodon, waiting, pleroma},
 		}},
+		"an empty value at the end": {[]string{write(t, t.TempDir(), "redis.txt", "relay:subscription:mastodon.example\ninbox_url\nhttps://mastodon.example/inbox\nactor_id\n\n")}, Export{
+			Software: ActivityRelayGo, Members: []Member{{Domain: "mastodon.example", Inbox: "https://mastodon.example/inbox"}},
+		}},
 		"aoderelay's API":    {[]string{file("aode-connected.json"), file("aode-blocked.json"), file("aode-allowed.json")}, aode},
 		"aoderelay's report": {[]string{file("aode-list.txt")}, aode},
 		"ActivityRelay before 0.3": {[]string{file("relay-0.2.yaml")}, Export{

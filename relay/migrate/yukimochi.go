@@ -53,6 +53,9 @@ func parseRedisText(text string) (Export, error) {
 		if name == "" {
 			return nil
 		}
+		if len(hash)%2 != 0 && hash[len(hash)-1] == "" {
+			hash = hash[:len(hash)-1] // an empty line after it
+		}
 		if len(hash)%2 != 0 {
 			return fmt.Errorf("%w: %s has a field without a value", ErrFormat, bounded(name))
 		}
@@ -63,7 +66,7 @@ func parseRedisText(text string) (Export, error) {
 		e.redisHash(strings.TrimPrefix(name, redisPrefix), fields)
 		return nil
 	}
-	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
+	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
 		if !strings.HasPrefix(line, redisPrefix) {
 			hash = append(hash, line)
