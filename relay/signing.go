@@ -21,11 +21,15 @@ var takesShared = map[string]release{
 	// Forks of it that count their versions in their own way.
 	"hometown": {}, "kmyblue": {}, "ecko": {}, "chuckya": {},
 
-	"gotosocial": {}, // go-fed/httpsig checks what is listed, whatever that is
+	"gotosocial": {},
 
 	// Fedify 2.3 wants (request-target), date and digest.
 	"hollo": {}, "hackerspub": {}, "botkit": {}, "ghost": {},
 }
+
+// takesAnywhere are those of them that have an inbox path of their own each, and want
+// no path signed: go-fed/httpsig checks what is listed, whatever that is.
+var takesAnywhere = map[string]bool{"gotosocial": true}
 
 // wantsHost are those that are known to refuse it. All others are not known.
 var wantsHost = map[string]bool{
@@ -46,7 +50,7 @@ func signingOf(s remote.Software) delivery.Signing {
 	case s.Name == "":
 		return delivery.Signing{Why: "its software is not known"}
 	case known && first.reached(s.Version):
-		return delivery.Signing{Shared: true, Why: name}
+		return delivery.Signing{Shared: true, Anywhere: takesAnywhere[s.Name], Why: name}
 	case known, wantsHost[s.Name]:
 		return delivery.Signing{Why: name + " wants its host signed"}
 	}

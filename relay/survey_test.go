@@ -37,6 +37,9 @@ func TestSigningOf(t *testing.T) {
 		{"never heard of", "1", false},
 		{"", "", false},
 	} {
+		if signingOf(remote.Software{Name: c.name, Version: c.version}).Anywhere != (c.name == "gotosocial") {
+			t.Errorf("%s: any path", c.name)
+		}
 		got := signingOf(remote.Software{Name: c.name, Version: c.version})
 		if got.Shared != c.shared || !strings.Contains(got.Why, c.name) || got.Why == "" {
 			t.Errorf("%s %s: %+v", c.name, c.version, got)

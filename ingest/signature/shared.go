@@ -8,7 +8,10 @@ import (
 )
 
 // What a shared signature covers: nothing that says which server it is for.
-var sharedHeaders = []string{requestTarget, "date", "digest"}
+var (
+	sharedHeaders   = []string{requestTarget, "date", "digest"}
+	anywhereHeaders = []string{"date", "digest"}
+)
 
 // Shared is a signature for POSTs of one body to one path of any server: over
 // "(request-target) date digest" of draft-cavage, without the host. Whoever receives
@@ -20,14 +23,18 @@ type Shared struct {
 }
 
 // SignShared makes one for a body, given by its [Digest], and the path and query of
-// a URL, whatever its scheme and host. The error is ctx's, if it ended while waiting
-// for a turn.
+// a URL, whatever its scheme and host. Without a URL it is for any path, over "date
+// digest" alone, which few servers take. The error is ctx's, if it ended while waiting for a turn.
 func (s *Signer) SignShared(ctx context.Context, to *url.URL, digest string) (Shared, error) {
 	if digest == "" {
 		return Shared{}, errors.New("signature: signing a POST: no digest")
 	}
+	pool := &s.shared
+	if to == nil {
+		pool, to = &s.anywhere, new(url.URL)
+	}
 	r := http.Request{Method: http.MethodPost, URL: to, Header: http.Header{"Digest": {digest}}}
-	if err := s.sign(ctx, &r, &s.shared); err != nil {
+	if err := s.sign(ctx, &r, pool); err != nil {
 		return Shared{}, err
 	}
 	return Shared{date: r.Header["Date"], digest: r.Header["Digest"], signature: r.Header["Signature"]}, nil

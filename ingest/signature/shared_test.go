@@ -24,12 +24,16 @@ func TestSharedSigningString(t *testing.T) {
 		"https://a.example/users/%C3%A9/inbox":    "/users/%C3%A9/inbox",
 		"https://a.example/inbox?x=1&y=%20":       "/inbox?x=1&y=%20",
 		"https://a.example/users/a%2Fb/inbox#top": "/users/a%2Fb/inbox",
+		"": "", // any path
 	} {
 		u, err := url.Parse(to)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := Target(u); got != target {
+		names, first := "(request-target) date digest", "(request-target): post "+target+"\n"
+		if target == "" {
+			u, names, first = nil, "date digest", ""
+		} else if got := Target(u); got != target {
 			t.Errorf("%s: target %q", to, got)
 		}
 		shared, err := signer.SignShared(t.Context(), u, digest)
@@ -42,14 +46,14 @@ func TestSharedSigningString(t *testing.T) {
 			t.Errorf("%s: header %v", to, h)
 		}
 		said, value, ok := strings.Cut(h.Get("Signature"), `",signature="`)
-		if want := `keyId="` + testKeyID + `",algorithm="rsa-sha256",headers="(request-target) date digest`; !ok || said != want {
+		if want := `keyId="` + testKeyID + `",algorithm="rsa-sha256",headers="` + names; !ok || said != want {
 			t.Errorf("%s: Signature is %s", to, h.Get("Signature"))
 		}
 		raw, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(value, `"`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		sum := sha256.Sum256([]byte("(request-target): post " + target + "\ndate: " + h.Get("Date") + "\ndigest: " + digest))
+		sum := sha256.Sum256([]byte(first + "date: " + h.Get("Date") + "\ndigest: " + digest))
 		if err := rsa.VerifyPKCS1v15(&testKey().PublicKey, crypto.SHA256, sum[:], raw); err != nil {
 			t.Errorf("%s: %v", to, err)
 		}

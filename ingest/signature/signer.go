@@ -34,7 +34,7 @@ type Signer struct {
 	waiting atomic.Int64
 
 	// httpsig's signers hold a hash and are not safe for two goroutines at once.
-	post, get, shared sync.Pool
+	post, get, shared, anywhere sync.Pool
 }
 
 // NewSigner makes a signer for the key whose URI is keyID: it must be, letter by
@@ -45,12 +45,13 @@ func NewSigner(keyID string, key *rsa.PrivateKey, parallel int) *Signer {
 		parallel = runtime.GOMAXPROCS(0)
 	}
 	return &Signer{
-		keyID:  keyID,
-		key:    key,
-		slots:  make(chan struct{}, parallel),
-		post:   sync.Pool{New: func() any { return newHTTPSig(postHeaders) }},
-		get:    sync.Pool{New: func() any { return newHTTPSig(getHeaders) }},
-		shared: sync.Pool{New: func() any { return newHTTPSig(sharedHeaders) }},
+		keyID:    keyID,
+		key:      key,
+		slots:    make(chan struct{}, parallel),
+		post:     sync.Pool{New: func() any { return newHTTPSig(postHeaders) }},
+		get:      sync.Pool{New: func() any { return newHTTPSig(getHeaders) }},
+		shared:   sync.Pool{New: func() any { return newHTTPSig(sharedHeaders) }},
+		anywhere: sync.Pool{New: func() any { return newHTTPSig(anywhereHeaders) }},
 	}
 }
 

@@ -19,7 +19,7 @@
 //
 // A signature that names the host costs 0.8 ms of a processor for each delivery. One
 // that does not is the same for all inboxes with the same path, and is made once for
-// them (shared.go): for servers whose software is known to take it (Receiver.Signing), and
+// them, or for all that want no path named (shared.go): for servers whose software is known to take it (Receiver.Signing), and
 // only for what lanes bring, which any of them may have; never for the outbox. Who
 // receives one can send it on, to the same path of another server, for as long as that one
 // takes its date: so the other gets a public post that the relay passes on, signed by the relay,

@@ -243,7 +243,8 @@ func (w *fakeWeb) Do(r *http.Request) (*http.Response, error) {
 	}
 	_ = json.Unmarshal(body, &doc)
 	d.seq, d.object = doc.Seq, doc.Object
-	d.shared = strings.Contains(r.Header.Get("Signature"), `headers="(request-target) date digest"`)
+	d.shared = strings.Contains(r.Header.Get("Signature"), `headers="(request-target) date digest"`) ||
+		strings.Contains(r.Header.Get("Signature"), `headers="date digest"`) && strings.Contains(r.URL.Path, "/users/")
 	w.mu.Lock()
 	w.flying[d.host]++
 	w.most[d.host] = max(w.most[d.host], w.flying[d.host])

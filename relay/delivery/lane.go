@@ -392,7 +392,7 @@ func (l *lane) deliver(abort context.Context, it *item) {
 		rec, style := it.entry.Record, l.style()
 		digest, body := splitForm(rec, it.entry.Encoded(style.form(), l.e.encode[style]))
 		ans := l.e.sender.send(abort, letter{
-			to: l.url, body: body, digest: digest, public: l.signing.Load().Shared && !it.tried(), target: l.target,
+			to: l.url, body: body, digest: digest, public: l.signing.Load().Shared && !it.tried(), target: l.over(),
 			old: time.Since(rec.Time) > l.e.cfg.CatchUpAfter,
 		})
 		l.landed(it, judged(rec, style, ans))

@@ -57,7 +57,7 @@ type letter struct {
 	digest string
 	old    bool // not live: waits in line behind what is
 	// public says that a signature may be shared with other inboxes that have the
-	// same path; target is that (signature.Target).
+	// same path; target is that (signature.Target), "" when it may be any.
 	public bool
 	target string
 }
@@ -128,9 +128,13 @@ func (s *sender) sign(ctx context.Context, req *http.Request, l letter, form sig
 	if form != signature.FormShared {
 		return s.inTurn(ctx, l, func() error { return s.signer.SignAs(ctx, req, l.digest, form) })
 	}
+	to := l.to
+	if l.target == "" {
+		to = nil
+	}
 	shared, err := s.shares.get(ctx, shareKey{l.digest, l.target}, func(ctx context.Context) (made signature.Shared, err error) {
 		err = s.inTurn(ctx, l, func() error {
-			made, err = s.signer.SignShared(ctx, l.to, l.digest)
+			made, err = s.signer.SignShared(ctx, to, l.digest)
 			return err
 		})
 		return made, err

@@ -18,8 +18,11 @@ import (
 
 // Signing is what is known of the signatures that a server takes.
 type Signing struct {
-	Shared bool   // it takes one that is not for it alone
-	Why    string // for people: what says so
+	Shared bool // it takes one that is not for it alone
+	// Anywhere says that it takes one that does not name the path either, which is for
+	// servers whose inboxes have paths of their own.
+	Anywhere bool
+	Why      string // for people: what says so
 }
 
 // Why a lane that could share does not.
@@ -30,12 +33,19 @@ const (
 )
 
 // settleSigning says which lanes share signatures: those of which somebody else has the
-// path too. Others would give up being named for nothing.
+// path too, and those that need none if there are several. Others would give up being named for nothing.
 func (e *Engine) settleSigning(wanted map[string]target) {
 	having := make(map[string]int)
 	for _, t := range wanted {
 		if t.signing.Shared {
 			having[signature.Target(t.url)]++
+		}
+	}
+	alone := func(t target) bool { return having[signature.Target(t.url)] < 2 }
+	pathless := 0
+	for _, t := range wanted {
+		if t.signing.Shared && t.signing.Anywhere && alone(t) {
+			pathless++
 		}
 	}
 	for inbox, t := range wanted {
@@ -44,7 +54,9 @@ func (e *Engine) settleSigning(wanted map[string]target) {
 			continue
 		case e.cfg.FullSignatures:
 			t.signing = Signing{Why: whyOff}
-		case having[signature.Target(t.url)] < 2:
+		case !alone(t):
+			t.signing.Anywhere = false
+		case !t.signing.Anywhere || pathless < 2:
 			t.signing = Signing{Why: whyAlone}
 		}
 		wanted[inbox] = t
@@ -89,6 +101,14 @@ const (
 type shares struct {
 	mu   sync.Mutex
 	made *simplelru.LRU[shareKey, *sharedOne] // guarded by mu
+}
+
+// over is what shared signatures for the lane name: a path, or "" for any.
+func (l *lane) over() string {
+	if l.signing.Load().Anywhere {
+		return ""
+	}
+	return l.target
 }
 
 // shareKey is what a shared signature is over, but for the date.

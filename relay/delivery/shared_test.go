@@ -221,16 +221,17 @@ func TestSendSharedAnswers(t *testing.T) {
 
 // Who shares, as the operator sees it.
 func TestLanesShare(t *testing.T) {
-	urls := []string{"https://a.example/inbox", "https://b.example/inbox", "https://c.example/inbox", "https://d.example/users/d/inbox"}
+	urls := []string{"https://a.example/inbox", "https://b.example/inbox", "https://c.example/inbox", "https://d.example/users/d/inbox", "https://e.example/users/e/inbox", "https://f.example/users/f/inbox"}
 	takes := Signing{Shared: true, Why: "mastodon 4.5.0"}
-	all := map[string]Signing{urls[0]: takes, urls[1]: takes, urls[2]: {Why: "misskey"}, urls[3]: takes}
+	anywhere := Signing{Shared: true, Anywhere: true, Why: "gotosocial 0.20"}
+	all := map[string]Signing{urls[0]: takes, urls[1]: takes, urls[2]: {Why: "misskey"}, urls[3]: takes, urls[4]: anywhere, urls[5]: anywhere}
 	for _, c := range []struct {
 		what string
 		full bool
 		want map[string]string
 	}{
-		{"auto", false, map[string]string{"a.example": "shared: mastodon 4.5.0", "b.example": "shared: mastodon 4.5.0", "c.example": "full: misskey", "d.example": "full: " + whyAlone}},
-		{"off", true, map[string]string{"a.example": "full: " + whyOff, "b.example": "full: " + whyOff, "c.example": "full: misskey", "d.example": "full: " + whyOff}},
+		{"auto", false, map[string]string{"a.example": "shared: mastodon 4.5.0", "b.example": "shared: mastodon 4.5.0", "c.example": "full: misskey", "d.example": "full: " + whyAlone, "e.example": "shared: gotosocial 0.20", "f.example": "shared: gotosocial 0.20"}},
+		{"off", true, map[string]string{"a.example": "full: " + whyOff, "b.example": "full: " + whyOff, "c.example": "full: misskey", "d.example": "full: " + whyOff, "e.example": "full: " + whyOff}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			bubble(t, urls, func(t *testing.T, r *rig) {
@@ -244,11 +245,16 @@ func TestLanesShare(t *testing.T) {
 				r.log.posts(3)
 				r.pass(time.Minute)
 				shared, full := r.metric("tributary_delivery_signed_requests_total", "shared"), r.metric("tributary_delivery_signed_requests_total", "full")
-				if want := map[bool]float64{false: 6, true: 0}[c.full]; shared != want || shared+full != 12 {
+				if want := map[bool]float64{false: 12, true: 0}[c.full]; shared != want || shared+full != 18 {
 					t.Errorf("%v shared, %v full", shared, full)
 				}
 				if c.full {
 					return
+				}
+				for _, host := range []string{"a.example", "e.example"} {
+					if got := r.web.of(host); !got[0].shared {
+						t.Errorf("%s got %+v", host, got[0])
+					}
 				}
 				r.web.behave(func(d delivered) (int, bool) {
 					if d.host == "b.example" && d.shared {
