@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -270,6 +271,51 @@ func TestFetchQueue(t *testing.T) {
 	env.Origin.SetGone(second)
 	mustArrive(t, env, relay, ingest.OutcomeQueued, activity("Delete", alice, second))
 	waitFor(t, env, func(all []seen) bool { return len(all) == 2 && all[1].Kind == ingest.KindDelete })
+}
+
+// TestAnnouncedActivities: of an activity that a group announces (FEP-1b12) counts the post, as its
+// origin gives it; votes are nothing.
+func TestAnnouncedActivities(t *testing.T) {
+	env := ingesttest.New(t)
+	group, alice := person("g.example", "group", false, false), person("a.example", "alice", true, true)
+	group.Type = "Group"
+	serve := func(change doc) string {
+		d := note(alice, 1, doc{"@context": "https://www.w3.org/ns/activitystreams"})
+		maps.Copy(d, change)
+		raw, _ := json.Marshal(d)
+		env.Origin.SetObject(d["id"].(string), raw)
+		return d["id"].(string)
+	}
+	env.Origin.SetActor(alice)
+	uri := serve(nil)
+	announced := func(kind string, object any) doc {
+		inner := activity(kind, alice, object)
+		inner["id"] = alice.URI + "/activities/" + kind
+		return activity("Announce", group, inner)
+	}
+	// after waits for a record of the post that is newer than one.
+	after := func(before uint64) (newest seen) {
+		waitFor(t, env, func(all []seen) bool {
+			for _, r := range all {
+				newest = r
+			}
+			return newest.Seq > before && newest.Object == uri
+		})
+		return newest
+	}
+	create := announced("Create", note(alice, 1, doc{"content": "<p>not alice's words</p>"}))
+	mustArrive(t, env, group, ingest.OutcomeIgnored, announced("Like", uri))
+	mustArrive(t, env, group, ingest.OutcomeQueued, create)
+	made := after(0)
+	mustArrive(t, env, group, ingest.OutcomeRepeat, create)
+	serve(doc{"content": "<p>edited</p>", "updated": time.Now().UTC().Format(time.RFC3339)})
+	mustArrive(t, env, group, ingest.OutcomeQueued, announced("Update", note(alice, 1, nil)))
+	edited := after(made.Seq)
+	env.Origin.SetGone(uri)
+	mustArrive(t, env, group, ingest.OutcomeQueued, announced("Delete", uri))
+	if gone := after(edited.Seq); made.Kind != ingest.KindCreate || gone.Kind != ingest.KindDelete {
+		t.Errorf("made %+v, edited %+v, gone %+v", made, edited, gone)
+	}
 }
 
 // TestDeleteOvertakesFetch: the object is fetched after its Delete came.
