@@ -260,7 +260,7 @@ func nodebb() *software {
 		},
 		page:    func(base, _, object string) string { return base + object },
 		context: contextPlain, kind: "Article", words: wordsTitled, date: dateMillis, public: public,
-		edits: true, updated: true,
+		edits: true, updated: true, subs: byActor,
 	}
 }
 
