@@ -31,7 +31,7 @@ const restoredSkips = 1 << 40
 //     said so have expired. All that it holds gets seqs behind the gap; readers and lanes are told.
 //
 // In no case does a seq stand for two records, or a cursor of anybody's skip what it has not seen.
-// Leases of nodes that are no more are ended.
+// Leases of nodes that are no more are gone, so that nobody waits for them.
 func Restored(ctx context.Context, tx *sql.Tx) error {
 	var ceiling, position int64
 	err := tx.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = 'ceiling'`).Scan(&ceiling)
@@ -48,7 +48,7 @@ func Restored(ctx context.Context, tx *sql.Tx) error {
 	if err := saveSetting(ctx, tx, restoredSetting, 0); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE leases SET expires_at = 0`); err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM leases`); err != nil {
 		return fmt.Errorf("ingest: restored leases: %w", err)
 	}
 	return nil
