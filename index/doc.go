@@ -13,6 +13,7 @@
 //	rollup.go                        counts of hashtags that hold something gone are made again
 //	page.go                          pages by id, over the newest versions only
 //	timeline.go search.go account.go tag.go overview.go statement.go   one family of questions each
+//	recent.go                        records that were shown lately, decoded
 //	kept.go                          answers that everybody gets for a while
 //	literal.go                       strangers' words inside statements
 //

@@ -42,6 +42,7 @@ type Index struct {
 	rollups  rollups
 	trends   kept[[]TagTrend]
 	overview kept[Overview]
+	recent   *recent
 	turns    semaphore // of statements that ask
 }
 
@@ -73,7 +74,7 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 	}
 	x := &Index{
 		conn: conn, options: options, db: cfg.DB, tail: cfg.Tail, leases: cfg.Leases, log: cfg.Logger.With("component", "index"),
-		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: newKept[[]TagTrend](), overview: newKept[Overview](), turns: make(semaphore, queryTurns),
+		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: newKept[[]TagTrend](), overview: newKept[Overview](), turns: make(semaphore, queryTurns), recent: newRecent(recentBytes),
 	}
 	if err := x.open(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())

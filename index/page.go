@@ -99,11 +99,15 @@ type version struct {
 	tier    uint8
 	arrived time.Time
 	record  string
-	twice   bool // there is another row of this version, of a higher tier
+	twice   bool           // there is another row of this version, of a higher tier
+	shown   *ingest.Record // the record, decoded, if it is at hand
 }
 
-// versionColumns are those that a version is read from.
-const versionColumns = `id, seq, tier, arrived, record`
+// Columns that a version is read from, with its record and without.
+const (
+	versionColumns = `id, seq, tier, arrived, record`
+	versionAlone   = `id, seq, tier`
+)
 
 func (v *version) scan(rows driver.Rows, extra ...any) error {
 	if err := rows.Scan(append([]any{&v.id, &v.seq, &v.tier, &v.arrived, &v.record}, extra...)...); err != nil {
@@ -119,6 +123,18 @@ func (v *version) decode() (*ingest.Record, error) {
 	}
 	r.ID, r.Seq, r.Tier, r.Time = v.id, v.seq, ingest.Tier(v.tier), v.arrived.UTC()
 	return r, nil
+}
+
+// show returns the record of a version that newest returned.
+func (x *Index) show(v *version) (*ingest.Record, error) {
+	if v.shown != nil {
+		return v.shown, nil
+	}
+	r, err := v.decode()
+	if err == nil {
+		x.recent.add(r, len(v.record))
+	}
+	return r, err
 }
 
 // Candidates of one round: some more than are wanted, as some may be older
@@ -210,7 +226,7 @@ func (r *round) next(ctx context.Context) ([]*ingest.Record, error) {
 		if matches, again := judged[id]; again && !matches || !again && v.seq != seqs[id] {
 			continue
 		}
-		record, err := v.decode()
+		record, err := r.x.show(v)
 		if err != nil {
 			return nil, err
 		}
@@ -254,12 +270,43 @@ func (r *round) candidates(ctx context.Context) (ids []uint64, seqs map[uint64]u
 // newest reads the newest versions of posts from records. That this is a later moment than
 // that of the candidates does no harm: a post that changed in between is judged
 // as it is now.
+//
+// Where most records are at hand, it asks for the versions alone, and then for the few records that are
+// not: each post is judged by one answer.
 func (x *Index) newest(ctx context.Context, ids []uint64) (map[uint64]*version, error) {
 	newest := make(map[uint64]*version, len(ids))
-	err := x.ask(ctx, `SELECT `+versionColumns+` FROM records WHERE id IN (`+list(ids)+`)`, func(rows driver.Rows) error {
+	if !x.recent.haveMost(ids) {
+		return newest, x.versions(ctx, versionColumns, ids, newest)
+	}
+	if err := x.versions(ctx, versionAlone, ids, newest); err != nil {
+		return nil, err
+	}
+	var missing []uint64
+	for id, v := range newest {
+		if ingest.Tier(v.tier) < ingest.TierLive {
+			continue
+		}
+		if v.shown = x.recent.get(v); v.shown == nil {
+			missing = append(missing, id)
+			delete(newest, id)
+		}
+	}
+	if len(missing) == 0 {
+		return newest, nil
+	}
+	return newest, x.versions(ctx, versionColumns, missing, newest)
+}
+
+// versions puts the newest versions of posts into newest.
+func (x *Index) versions(ctx context.Context, columns string, ids []uint64, newest map[uint64]*version) error {
+	return x.ask(ctx, `SELECT `+columns+` FROM records WHERE id IN (`+list(ids)+`)`, func(rows driver.Rows) error {
 		v := &version{}
-		if err := v.scan(rows); err != nil {
-			return err
+		to := []any{&v.id, &v.seq, &v.tier}
+		if columns == versionColumns {
+			to = append(to, &v.arrived, &v.record)
+		}
+		if err := rows.Scan(to...); err != nil {
+			return fmt.Errorf("scan: %w", err)
 		}
 		switch at := newest[v.id]; {
 		case at == nil || at.seq < v.seq:
@@ -272,7 +319,6 @@ func (x *Index) newest(ctx context.Context, ids []uint64) (map[uint64]*version, 
 		}
 		return nil
 	})
-	return newest, err
 }
 
 // judgeAgain asks the condition about posts of which a version came after the
@@ -327,7 +373,7 @@ func (r *round) final(ctx context.Context, n int) (found []*ingest.Record, err e
 	}
 	for _, id := range ids {
 		if v := newest[id]; v != nil && ingest.Tier(v.tier) >= r.least {
-			record, err := v.decode()
+			record, err := r.x.show(v)
 			if err != nil {
 				return nil, err
 			}
