@@ -73,7 +73,9 @@ func (c *composer) add(b *batch, r *ingest.Record) error {
 	if r.Kind != ingest.KindCreate {
 		b.touch(r.ID)
 	}
-	if r.Kind != ingest.KindCreate || tier >= ingest.TierStats {
+	// A post that was withdrawn since is stored as hidden: a try before a crash may
+	// have stored its record, and not yet the row that the withdrawal finds it by.
+	if r.Kind != ingest.KindCreate || r.Tier >= ingest.TierStats {
 		if err := b.posts.add(r, tier); err != nil {
 			return err
 		}
