@@ -76,7 +76,11 @@ func (in *inbox) honour(ctx context.Context, req *request) (string, error) {
 		return verdictGone, in.admission.ActorGone(ctx, a.Actor)
 	}
 	owner := &ap.Actor{Author: ap.Author{URI: a.Actor}}
-	_, err := in.admission.Admit(ctx, in.arrival(req, owner))
+	arrival, err := in.arrival(ctx, req, owner)
+	if err != nil {
+		return "", err
+	}
+	_, err = in.admission.Admit(ctx, arrival)
 	return verdictGone, err
 }
 

@@ -323,7 +323,10 @@ func (in *inbox) admit(ctx context.Context, req *request) (string, error) {
 		return "", refuse(http.StatusTooManyRequests, reasonQuarantine,
 			"your server sends more than %d activities a minute, and is left out for some minutes; nothing that it takes back is", in.cfg.PostsPerMinute)
 	}
-	arrival := in.arrival(req, req.signer)
+	arrival, err := in.arrival(ctx, req, req.signer)
+	if err != nil {
+		return "", err
+	}
 	arrival.Prove = in.prover(req)
 	outcome, err := in.admission.Admit(ctx, arrival)
 	if err != nil {
@@ -336,16 +339,19 @@ func (in *inbox) admit(ctx context.Context, req *request) (string, error) {
 	return string(outcome), nil
 }
 
-func (in *inbox) arrival(req *request, signer *ap.Actor) ingest.Arrival {
+func (in *inbox) arrival(ctx context.Context, req *request, signer *ap.Actor) (ingest.Arrival, error) {
 	giver := hostOf(signer.URI)
 	grant := ingest.GrantNone
-	if in.subs.Host(giver) {
+	switch gives, err := in.subs.gives(ctx, giver); {
+	case err != nil:
+		return ingest.Arrival{}, err
+	case gives:
 		grant = ingest.GrantSubscriber
 	}
 	// Pleroma's relay of before 2.0 says that it is a Person: it is known by its Follow of our actor.
 	sub, member := in.subs.Actor(signer.URI)
 	server := member && sub.Style == delivery.StyleAnnounce
-	return ingest.Arrival{Raw: req.body, Activity: req.activity, Signer: signer, Giver: giver, Grant: grant, Server: server}
+	return ingest.Arrival{Raw: req.body, Activity: req.activity, Signer: signer, Giver: giver, Grant: grant, Server: server}, nil
 }
 
 // afterwards drops what an actor's own Update or Delete made stale.

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"database/sql"
 	"testing"
 
 	"tributary/relay/delivery"
@@ -171,6 +172,31 @@ func TestAllowList(t *testing.T) {
 		if err := e.Allowed().Remove(t.Context(), "127.0.0.1"); err == nil {
 			t.Error("removed twice")
 		}
+	}
+}
+
+// A subscription that another node has taken counts at once.
+func TestSubscribedAtAnotherNode(t *testing.T) {
+	e := newEnv(t, nil)
+	peer := newPeer(t)
+	server, alice := peer.account("server", map[string]any{"type": "Application"}), peer.account("alice", nil)
+	if got := e.post(alice, alice.create(1)); got != 403 {
+		t.Errorf("a stranger's post: %d", got)
+	}
+	err := e.ingest.DB.Write(t.Context(), func(tx *sql.Tx) error {
+		return upsertSubscriber(t.Context(), tx, Subscriber{
+			Actor: server.URI, Host: peer.host(), Inbox: server.URI + "/inbox", Delivery: peer.URL + "/inbox", Follow: server.URI + "/f/1",
+			Object: public, State: StateAccepted, Role: RoleBoth,
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.post(alice, alice.create(2)); got != 202 {
+		t.Errorf("a member's post: %d", got)
+	}
+	if e.Subscriptions().Count() != 1 {
+		t.Error("the copy was not read anew")
 	}
 }
 

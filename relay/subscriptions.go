@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -101,6 +102,25 @@ func (s *Subscriptions) Count() int { return s.current.Load().count }
 // Host reports whether the host, with its port, has an accepted subscriber whose
 // posts are passed on.
 func (s *Subscriptions) Host(host string) bool { return s.current.Load().givers[host] }
+
+// gives is Host, and asks the table about a host that the copy in memory does not
+// know: another node may have subscribed it a moment ago, and a 403 would lose the
+// posts that it sends to this one.
+func (s *Subscriptions) gives(ctx context.Context, host string) (bool, error) {
+	if s.Host(host) {
+		return true, nil
+	}
+	var one int
+	err := s.db.Read().QueryRowContext(ctx, `SELECT 1 FROM subscribers WHERE host = $1 AND state = $2 AND role IN ($3, $4) LIMIT 1`,
+		host, StateAccepted, string(RoleBoth), string(RolePublish)).Scan(&one)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("relay: looking for a subscriber on %s: %w", host, err)
+	}
+	return true, s.Refresh(context.WithoutCancel(ctx))
+}
 
 // Actor returns the subscription of an actor.
 func (s *Subscriptions) Actor(uri string) (Subscriber, bool) {
