@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"tributary/index/language"
 	"tributary/index/status"
 	"tributary/ingest"
 	"tributary/ingest/ap"
@@ -84,7 +85,7 @@ func (m *model) timeline(t Timeline) []uint64 {
 	return m.selectPosts(func(p *modelPost) bool {
 		has := func(tag string) bool { return slices.Contains(p.Post.Tags, tag) }
 		return p.tier >= ingest.TierLive && (!t.OnlyMedia || len(p.Post.Attachments) > 0) &&
-			(t.Domain == "" || p.Domain == t.Domain) && (t.Language == "" || languageOf(p.Post) == t.Language) &&
+			(t.Domain == "" || p.Domain == t.Domain) && (t.Language == "" || language.Of(p.Post.Language, p.Post.Text) == t.Language) &&
 			(len(t.Any) == 0 || slices.ContainsFunc(t.Any, has)) && !slices.ContainsFunc(t.None, has) &&
 			!slices.ContainsFunc(t.All, func(tag string) bool { return !has(tag) })
 	})

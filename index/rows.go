@@ -88,7 +88,7 @@ func (p *postRows) add(r *ingest.Record, tier ingest.Tier) error {
 		media, local          bool
 	}{published: r.Time}
 	if tier >= ingest.TierStats {
-		row.tags, row.language, row.published = r.Post.Tags, languageOf(r.Post), clampPublished(r.Post.Published, r.Time)
+		row.tags, row.language, row.published = r.Post.Tags, language.Of(r.Post.Language, r.Post.Text), clampPublished(r.Post.Published, r.Time)
 		row.media, row.local = len(r.Post.Attachments) > 0, r.Grant == ingest.GrantHosted
 	}
 	if tier >= ingest.TierLive {
@@ -113,15 +113,6 @@ func (p *postRows) add(r *ingest.Record, tier ingest.Tier) error {
 	p.tags, p.words, p.ngrams = append(p.tags, row.tags), append(p.words, row.words), append(p.ngrams, row.ngrams)
 	p.record = append(p.record, row.record)
 	return nil
-}
-
-// languageOf is what the post declares, else what its text looks like, else "".
-func languageOf(p *ap.Post) string {
-	if p.Language != "" {
-		return p.Language
-	}
-	guessed, _ := language.Detect(p.Text)
-	return guessed
 }
 
 // encodePost is the record without what only lanes need.

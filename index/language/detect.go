@@ -20,6 +20,15 @@ const (
 	rarePenalty = 3 * 64
 )
 
+// Of is what a post declares, else what its text looks like (Detect), else "".
+func Of(declared, text string) string {
+	if declared != "" {
+		return declared
+	}
+	guessed, _ := Detect(text)
+	return guessed
+}
+
 // Detect returns the language of a post's plain text as an ISO 639-1 code in lower
 // case, and false if the text is too short, in a language not listed in scripts.go,
 // or not clearly in one. It may be called from many goroutines.

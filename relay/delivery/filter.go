@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -216,11 +215,10 @@ func speaks(code string, languages []string) bool {
 	return false
 }
 
-// languageOf is what a post declares, else what its text looks like, else "".
+// languageOf is the language of a record's post, kept with its entry (ingest.FormLanguage).
 func languageOf(r *ingest.Record) []byte {
 	if r.Post == nil {
 		return nil
 	}
-	guessed, _ := language.Detect(r.Post.Text)
-	return []byte(cmp.Or(r.Post.Language, guessed))
+	return []byte(language.Of(r.Post.Language, r.Post.Text))
 }
