@@ -29,7 +29,7 @@ var leaves = []struct {
 	{"ingest/folder", nil, "broker, engine, program and operators' commands meet in folders, whatever is in them"},
 	{"ingest/broker", []string{"ingest/folder"}, "stands in for a Kafka: it must know no more of us than a Kafka does"},
 	{"ingest/child", nil, "runs our own binary as a child, whatever the child does"},
-	{"ingest/state", nil, "opens and migrates; SQL lives with the package that owns the table"},
+	{"ingest/state", []string{"ingest/child/beside"}, "opens and migrates; SQL lives with the package that owns the table; its tests' PostgreSQL runs beside them"},
 	{"ingest/crashpoint", nil, "every package may name a crash point, so it can import none"},
 	{"ingest/token", []string{"ingest/state"}, "streams, relay and operators all ask it"},
 	{"ingest/remote", []string{"ingest/ap", "ingest/signature", "ingest/state"}, "admission uses it to fetch, so it cannot know the log"},
@@ -47,6 +47,9 @@ var testOnly = map[string]struct {
 	reason string
 }{
 	module + "/ingest/child/childtest": {[]string{"ingest/child/childtest"}, "it is what tests of children have in common"},
+	module + "/ingest/child/beside": {
+		[]string{"index/engine/enginetest", "ingest/ingesttest/kafka", "ingest/state/statetest/postgres"}, "it starts servers for tests",
+	},
 	module + "/ingest/ingesttest":      {[]string{"ingest/ingesttest"}, "it is a log for tests"},
 	module + "/ingest/state/statetest": {[]string{"ingest/state/statetest", "ingest/ingesttest"}, "it is a database for tests"},
 	module + "/relay/simulator":        {[]string{"relay/simulator", "cmd/load", "cmd/demo"}, "the product must not come with a fake fediverse"},

@@ -7,7 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+
+	"tributary/ingest/child/beside"
 )
 
 // debianConfig and debianUsers are all that clickhouse-server 18.16 needs: folder, ports.
@@ -34,11 +35,11 @@ func startDebian(ctx context.Context, dir string) (*server, error) {
 	if dir, err = makeDir(dir, "debian"); err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(2)
+	ports, err := beside.Addresses(2)
 	if err != nil {
 		return nil, err
 	}
-	_, http, _ := net.SplitHostPort(ports[0]) // freePorts made them
+	_, http, _ := net.SplitHostPort(ports[0]) // Addresses made them
 	_, native, _ := net.SplitHostPort(ports[1])
 	for name, text := range map[string]string{
 		"config.xml": fmt.Sprintf(debianConfig, dir, http, native), "users.xml": fmt.Sprintf(debianUsers, user, password),
@@ -49,15 +50,9 @@ func startDebian(ctx context.Context, dir string) (*server, error) {
 	}
 	cmd := exec.Command(program, "--config-file="+filepath.Join(dir, "config.xml"))
 	cmd.Dir = dir
-	s, err := launch(ctx, dir, "clickhouse-server", ports[0], cmd, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
-	if err != nil {
-		return nil, err
-	}
-	s.environ = []string{
-		"TRIBUTARY_TEST_CLICKHOUSE_NATIVE=clickhouse://" + user + ":" + password + "@" + ports[1],
-		"TRIBUTARY_TEST_CLICKHOUSE_NATIVE_HTTP=http://" + user + ":" + password + "@" + ports[0],
-	}
-	return s, nil
+	return launch(ctx, dir, "clickhouse-server", ports[0], cmd, nil,
+		"TRIBUTARY_TEST_CLICKHOUSE_NATIVE=clickhouse://"+user+":"+password+"@"+ports[1],
+		"TRIBUTARY_TEST_CLICKHOUSE_NATIVE_HTTP=http://"+user+":"+password+"@"+ports[0])
 }
 
 func makeDir(dir, name string) (string, error) {

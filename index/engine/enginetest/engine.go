@@ -11,6 +11,7 @@ import (
 
 	"tributary/index/engine"
 	"tributary/ingest/child"
+	"tributary/ingest/child/beside"
 )
 
 // becomeEngine is the first argument of a process that is to become the engine; the path of
@@ -42,7 +43,7 @@ func startEngine(ctx context.Context, dir string) (*server, error) {
 	if err := os.WriteFile(filepath.Join(dir, "credentials"), []byte(user+":"+password), 0o600); err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(1)
+	ports, err := beside.Addresses(1)
 	if err != nil {
 		return nil, err
 	}
@@ -56,10 +57,6 @@ func startEngine(ctx context.Context, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := launch(ctx, dir, "engine", ports[0], cmd, func() { _ = parent.Close() })
-	if err != nil {
-		return nil, err
-	}
-	s.environ = []string{"TRIBUTARY_TEST_CLICKHOUSE=http://" + user + ":" + password + "@" + ports[0]}
-	return s, nil
+	return launch(ctx, dir, "engine", ports[0], cmd, func() { _ = parent.Close() },
+		"TRIBUTARY_TEST_CLICKHOUSE=http://"+user+":"+password+"@"+ports[0])
 }

@@ -22,25 +22,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"syscall"
-	"time"
+
+	"tributary/ingest/child/beside"
 )
 
 // What all servers take. The password is a word that messages must not hold.
 const (
 	user     = "tributary"
 	password = "geheim"
-)
-
-const (
-	startMax = time.Minute
-	stopMax  = 20 * time.Second
 )
 
 func main() {
@@ -68,7 +62,7 @@ func run(ctx context.Context, name string, args []string) (code int, err error) 
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	environ := os.Environ()
+	var environ []string
 	for _, start := range []func(context.Context, string) (*server, error){startEngine, startDebian} {
 		s, err := start(ctx, dir)
 		switch {
@@ -78,73 +72,32 @@ func run(ctx context.Context, name string, args []string) (code int, err error) 
 		case err != nil:
 			return 1, err
 		}
-		defer s.close()
+		defer s.Close()
 		environ = append(environ, s.environ...)
 	}
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = environ
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	err = cmd.Run()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return max(exit.ExitCode(), 1), nil
-	}
-	if err != nil {
-		return 1, err
-	}
-	return 0, nil
+	return beside.Run(ctx, environ, name, args...)
 }
 
 // errMissing says that a server is not installed and that the tests can do without.
 var errMissing = errors.New("not installed")
 
-// server is one that runs.
+// server is one that runs, and what tests find it by.
 type server struct {
-	cmd     *exec.Cmd
-	ended   chan error
-	log     string // path
+	*beside.Server
 	environ []string
-	end     func()
 }
 
-// launch starts a server, which writes to dir/name.log and which end asks to end, and waits until its HTTP
-// port answers.
-func launch(ctx context.Context, dir, name, http string, cmd *exec.Cmd, end func()) (*server, error) {
-	s := &server{cmd: cmd, ended: make(chan error, 1), log: filepath.Join(dir, name+".log"), end: end}
-	log, err := os.Create(s.log)
+// launch starts a server, which writes to dir/name.log and which end asks to end (nil: SIGTERM),
+// and waits until its HTTP port answers.
+func launch(ctx context.Context, dir, name, http string, cmd *exec.Cmd, end func(), environ ...string) (*server, error) {
+	s, err := beside.Start(ctx, beside.Spec{
+		Name: name, Dir: dir, Cmd: cmd, End: end,
+		Answers: func(ctx context.Context) bool { return answers(ctx, http) },
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the command: the servers end after it
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() { s.ended <- cmd.Wait() }()
-	if err := s.await(ctx, http); err != nil {
-		s.close()
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return s, nil
-}
-
-func (s *server) await(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, startMax)
-	defer cancel()
-	for {
-		if answers(ctx, address) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("it does not answer: %w\n%s", ctx.Err(), s.tail())
-		case err := <-s.ended:
-			s.ended <- err
-			return fmt.Errorf("it ended: %w\n%s", err, s.tail())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	return &server{s, environ}, nil
 }
 
 func answers(ctx context.Context, address string) bool {
@@ -157,33 +110,4 @@ func answers(ctx context.Context, address string) bool {
 		return false
 	}
 	return res.Body.Close() == nil && res.StatusCode == http.StatusOK
-}
-
-func (s *server) tail() string {
-	b, _ := os.ReadFile(s.log)
-	return string(b[max(0, len(b)-4000):])
-}
-
-func (s *server) close() {
-	s.end()
-	select {
-	case <-s.ended:
-	case <-time.After(stopMax):
-		_ = s.cmd.Process.Kill()
-		<-s.ended
-	}
-}
-
-// freePorts are addresses on loopback that nobody listens on now.
-func freePorts(n int) ([]string, error) {
-	var all []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		all = append(all, l.Addr().String())
-	}
-	return all, nil
 }

@@ -23,12 +23,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"syscall"
+
+	"tributary/ingest/child/beside"
 )
 
 func main() {
@@ -38,30 +38,22 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx, os.Args[1], os.Args[2:])
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit) && exit.ExitCode() > 0:
-		os.Exit(exit.ExitCode())
-	case err != nil:
+	code, err := run(ctx, os.Args[1], os.Args[2:])
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "kafka:", err)
-		os.Exit(1)
 	}
+	os.Exit(code)
 }
 
-func run(ctx context.Context, name string, args []string) error {
+func run(ctx context.Context, name string, args []string) (code int, err error) {
 	jars, err := copyJars(ctx)
 	if err != nil {
-		return err
+		return 1, err
 	}
 	s, err := startServer(ctx, jars)
 	if err != nil {
-		return err
+		return 1, err
 	}
 	defer s.close()
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), s.environ()...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	return cmd.Run()
+	return beside.Run(ctx, s.environ(), name, args...)
 }

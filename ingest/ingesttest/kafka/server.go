@@ -4,15 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"tributary/ingest/child/beside"
 )
 
 const (
@@ -21,8 +21,6 @@ const (
 	cluster  = "dHJpYnV0YXJ5LXRlc3QAAA" // 16 bytes, base64url
 	user     = "tributary"
 	password = "geheim"
-	startMax = time.Minute
-	stopMax  = 10 * time.Second
 )
 
 // copyJars has Maven copy the server, unless that was done for the same pom.xml.
@@ -53,8 +51,7 @@ func copyJars(ctx context.Context) (string, error) {
 type server struct {
 	dir               string
 	plain, sasl, mtls string // host:port
-	cmd               *exec.Cmd
-	ended             chan error
+	process           *beside.Server
 }
 
 func (s *server) environ() []string {
@@ -71,7 +68,7 @@ func startServer(ctx context.Context, jars string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{dir: dir, ended: make(chan error, 1)}
+	s := &server{dir: dir}
 	if err := s.start(ctx, filepath.Join(jars, "*")); err != nil {
 		s.close()
 		return nil, err
@@ -83,7 +80,7 @@ func (s *server) start(ctx context.Context, classpath string) error {
 	if err := writeCertificates(s.dir); err != nil {
 		return err
 	}
-	ports, err := freePorts(4)
+	ports, err := beside.Addresses(4)
 	if err != nil {
 		return err
 	}
@@ -98,19 +95,11 @@ func (s *server) start(ctx context.Context, classpath string) error {
 	if output, err := format.CombinedOutput(); err != nil {
 		return fmt.Errorf("format: %w\n%s", err, output)
 	}
-	log, err := os.Create(filepath.Join(s.dir, "kafka.log"))
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	s.cmd = exec.Command("java", "-Xmx512m", "-cp", classpath, "kafka.Kafka", file)
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the command: the server ends after it
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
-	go func() { s.ended <- s.cmd.Wait() }()
-	return s.await(ctx)
+	s.process, err = beside.Start(ctx, beside.Spec{
+		Name: "kafka", Dir: s.dir, Answers: s.answers,
+		Cmd: exec.Command("java", "-Xmx512m", "-cp", classpath, "kafka.Kafka", file),
+	})
+	return err
 }
 
 func scram(mechanism string) string {
@@ -147,58 +136,18 @@ listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.se
 `)
 }
 
-// await waits until the server answers.
-func (s *server) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startMax)
-	defer cancel()
+func (s *server) answers(ctx context.Context) bool {
 	transport := &kafka.Transport{DialTimeout: time.Second}
 	defer transport.CloseIdleConnections()
 	client := &kafka.Client{Addr: kafka.TCP(s.plain), Transport: transport, Timeout: time.Second}
-	for {
-		res, err := client.Metadata(ctx, &kafka.MetadataRequest{})
-		if err == nil && len(res.Brokers) == 1 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the server does not answer: %w\n%s", ctx.Err(), s.log())
-		case err := <-s.ended:
-			s.ended <- err
-			return fmt.Errorf("the server ended: %w\n%s", err, s.log())
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-func (s *server) log() string {
-	b, _ := os.ReadFile(filepath.Join(s.dir, "kafka.log"))
-	return string(b[max(0, len(b)-4000):])
+	res, err := client.Metadata(ctx, &kafka.MetadataRequest{})
+	return err == nil && len(res.Brokers) == 1
 }
 
 // close ends the server and removes what it wrote.
 func (s *server) close() {
-	if s.cmd != nil && s.cmd.Process != nil {
-		_ = s.cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-s.ended:
-		case <-time.After(stopMax):
-			_ = s.cmd.Process.Kill()
-			<-s.ended
-		}
+	if s.process != nil {
+		s.process.Close()
 	}
 	_ = os.RemoveAll(s.dir)
-}
-
-// freePorts are addresses on loopback that nobody listens on now.
-func freePorts(n int) ([]string, error) {
-	var all []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		all = append(all, l.Addr().String())
-	}
-	return all, nil
 }

@@ -7,13 +7,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"syscall"
 
+	"tributary/ingest/child/beside"
 	"tributary/ingest/state/statetest"
 )
 
@@ -29,20 +30,12 @@ func run(args []string) (code int, err error) {
 	if len(args) == 0 {
 		return 2, errors.New("usage: postgres COMMAND [ARGUMENT …]")
 	}
-	interrupted := make(chan os.Signal, 1) // the command hears it too, and ends; then the server does
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	server, err := statetest.Start("fsync=off", "full_page_writes=off")
 	if err != nil {
 		return 1, err
 	}
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), statetest.Variable+"="+server.URL())
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err = cmd.Run()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		code, err = max(exit.ExitCode(), 1), nil
-	} else if err != nil {
-		code = 1
-	}
+	code, err = beside.Run(ctx, []string{statetest.Variable + "=" + server.URL()}, args[0], args[1:]...)
 	return code, errors.Join(err, server.Close())
 }
