@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,20 +45,17 @@ the relay.`,
 }
 
 func backup(cmd *cobra.Command, args []string, options daemon.BackupOptions) error {
-	in := config.FromFlags(cmd.Flags(), os.Environ())
-	cfg, origins, err := config.Load(in)
-	if err != nil {
-		return err
-	}
 	options.Path = time.Now().UTC().Format("tributary-20060102T150405Z.backup")
 	if len(args) == 1 {
 		options.Path = args[0]
 	}
-	options.Config, options.Origins, options.Program = in.Path(), origins, version()
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	options.Progress = secondsOf(cmd.ErrOrStderr())
-	report, err := daemon.Backup(ctx, cfg, options, newLogger(cfg.Log))
+	options.Program, options.Progress = version(), secondsOf(cmd.ErrOrStderr())
+	var report daemon.BackupReport
+	err := offline(cmd, func(ctx context.Context, s settings) (err error) {
+		options.Config, options.Origins = s.path, s.origins
+		report, err = daemon.Backup(ctx, s.config, options, s.log)
+		return err
+	})
 	switch {
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted; nothing was written")
@@ -116,15 +110,13 @@ backup is as it was: subscriptions, tokens, blocks.`,
 }
 
 func restore(cmd *cobra.Command, options daemon.RestoreOptions) error {
-	cfg, origins, err := config.Load(config.FromFlags(cmd.Flags(), os.Environ()))
-	if err != nil {
-		return err
-	}
-	options.SaidURL = origins.Said("url")
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	options.Progress = secondsOf(cmd.ErrOrStderr())
-	report, err := daemon.Restore(ctx, cfg, options, newLogger(cfg.Log))
+	var report daemon.RestoreReport
+	err := offline(cmd, func(ctx context.Context, s settings) (err error) {
+		options.SaidURL = s.origins.Said("url")
+		report, err = daemon.Restore(ctx, s.config, options, s.log)
+		return err
+	})
 	if err != nil {
 		return err
 	}

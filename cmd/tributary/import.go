@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -82,17 +79,15 @@ the one that is imported, it stops, unless --replace-key says which one holds.`,
 }
 
 func importRelay(cmd *cobra.Command, options daemon.ImportOptions) error {
-	cfg, origins, err := config.Load(config.FromFlags(cmd.Flags(), os.Environ()))
-	if err != nil {
-		return err
-	}
-	if !origins.Said("url") {
-		return errors.New("say by --url, or in the configuration, what the address of the old relay is")
-	}
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	options.Progress, options.Program = secondsOf(cmd.ErrOrStderr()), version()
-	report, err := daemon.Import(ctx, cfg, options, newLogger(cfg.Log))
+	var report daemon.ImportReport
+	err := offline(cmd, func(ctx context.Context, s settings) (err error) {
+		if !s.origins.Said("url") {
+			return errors.New("say by --url, or in the configuration, what the address of the old relay is")
+		}
+		report, err = daemon.Import(ctx, s.config, options, s.log)
+		return err
+	})
 	switch {
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted; nothing was written")

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,14 +57,12 @@ the beginning of the same log: otherwise remove DATA/log, or delete the topic.`,
 }
 
 func copyLog(cmd *cobra.Command, options daemon.CopyOptions) error {
-	cfg, _, err := config.Load(config.FromFlags(cmd.Flags(), os.Environ()))
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	options.Progress = progressTo(cmd.ErrOrStderr())
-	report, err := daemon.CopyLog(ctx, cfg, options, newLogger(cfg.Log))
+	var report ingest.CopyReport
+	err := offline(cmd, func(ctx context.Context, s settings) (err error) {
+		report, err = daemon.CopyLog(ctx, s.config, options, s.log)
+		return err
+	})
 	switch {
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted; the same command goes on from here")
