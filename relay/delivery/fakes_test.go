@@ -335,7 +335,9 @@ type rig struct {
 	subs *fakeSubscribers
 	web  *fakeWeb
 	cfg  Config
-	reg  *prometheus.Registry
+
+	client Doer // nil: web
+	reg    *prometheus.Registry
 
 	leases *lease.Keeper // nil: alone
 
@@ -371,8 +373,12 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func (r *rig) start() {
 	r.t.Helper()
 	r.reg = prometheus.NewRegistry()
+	client := r.client
+	if client == nil {
+		client = r.web
+	}
 	e, err := newEngine(r.cfg, Deps{
-		DB: r.db, Signer: stubSigner{}, Client: r.web, Subscribers: r.subs, Actor: testActor,
+		DB: r.db, Signer: stubSigner{}, Client: client, Subscribers: r.subs, Actor: testActor,
 		Log: quiet(), Registerer: r.reg, Leases: r.leases,
 	}, r.log)
 	if err != nil {
