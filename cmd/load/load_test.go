@@ -61,16 +61,18 @@ func TestCreate(t *testing.T) {
 }
 
 func TestSinkKill(t *testing.T) {
-	for _, share := range []float64{0, 0.1, 0.3, 0.9} {
-		s := &sink{}
-		for range 50 {
-			h := &sinkHost{}
-			s.hosts = append(s.hosts, h)
-			s.subscribers = append(s.subscribers, &subscriber{host: h})
-		}
-		s.kill(share, "hang")
-		if live, want := s.live(), 50-int(50*share+0.5); live != want {
-			t.Errorf("share %v: %d live, want %d", share, live, want)
+	for _, how := range []string{"hang", "error"} {
+		for _, share := range []float64{0, 0.1, 0.3, 0.9} {
+			s := &sink{}
+			for range 50 {
+				h := &sinkHost{}
+				s.hosts = append(s.hosts, h)
+				s.subscribers = append(s.subscribers, &subscriber{host: h})
+			}
+			s.kill(share, how)
+			if live, want := s.live(), 50-int(50*share+0.5); live != want {
+				t.Errorf("%s, share %v: %d live, want %d", how, share, live, want)
+			}
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +34,7 @@ type sinkHost struct {
 	members map[string]*subscriber // by the path of the inbox
 	dead    bool
 	hanging atomic.Bool // takes connections and answers nothing
+	failing atomic.Bool // answers 503
 }
 
 type subscriber struct {
@@ -108,7 +108,7 @@ func (s *sink) follow(ctx context.Context, target string) error {
 	return group.Wait()
 }
 
-// kill ends a share of the hosts, evenly spread: how is refuse, hang or mix.
+// kill ends a share of the hosts, evenly spread: how is what validDeath takes.
 func (s *sink) kill(share float64, how string) {
 	killed := 0
 	for i, h := range s.hosts {
@@ -116,9 +116,12 @@ func (s *sink) kill(share float64, how string) {
 			continue
 		}
 		h.dead = true
-		if how == "hang" || how == "mix" && killed%2 == 1 {
+		switch {
+		case how == "error":
+			h.failing.Store(true)
+		case how == "hang" || how == "mix" && killed%2 == 1:
 			h.hanging.Store(true)
-		} else {
+		default:
 			h.close()
 		}
 		killed++
@@ -164,6 +167,9 @@ func (h *sinkHost) serve(w http.ResponseWriter, r *http.Request) {
 	case h.hanging.Load():
 		<-r.Context().Done()
 		return
+	case h.failing.Load():
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
 	}
 	h.note(r.URL.Path, body)
 	if h.sink.delay > 0 && !pause(r.Context(), h.sink.delay) {
@@ -201,8 +207,8 @@ func (s *sink) settle(ctx context.Context, expected int64, patience time.Duratio
 }
 
 func validDeath(how string) error {
-	if !strings.Contains(" refuse hang mix ", " "+how+" ") {
-		return fmt.Errorf("--dead-how %q: it is refuse, hang or mix", how)
+	if !slices.Contains([]string{"refuse", "hang", "error", "mix"}, how) {
+		return fmt.Errorf("--dead-how %q: it is refuse, hang, error or mix", how)
 	}
 	return nil
 }

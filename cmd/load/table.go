@@ -67,7 +67,7 @@ func (l *relayLoad) cell(ctx context.Context, n int, dead float64, progress io.W
 
 func printCells(out io.Writer, cells []cell) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "subscribers\tdead\tburst: deliveries/s\tms CPU a delivery\tnew connections\tsteady: deliveries/s\tms CPU a delivery\tlive p50 ms\tp99 ms\tmissing\tpeak RSS MiB")
+	fmt.Fprintln(t, "subscribers\tdead\tburst: deliveries/s\tms CPU a delivery\tnew connections\tsteady: deliveries/s\tms CPU a delivery\tlive p50 ms\tp95 ms\tp99 ms\tmissing\tpeak RSS MiB")
 	for _, c := range cells {
 		fmt.Fprintf(t, "%d\t%.0f %%", c.Subscribers, 100*c.Dead)
 		if b := c.Burst; b != nil {
@@ -77,7 +77,7 @@ func printCells(out io.Writer, cells []cell) error {
 		}
 		s := c.Steady
 		arrivals := s.Times[len(s.Times)-1]
-		fmt.Fprintf(t, "\t%.0f\t%.3f\t%.1f\t%.1f\t%d\t%.0f\n", s.PerSecond, s.ServerMs, arrivals.P50, arrivals.P99, s.Expected-s.Units, c.peak())
+		fmt.Fprintf(t, "\t%.0f\t%.3f\t%.1f\t%.1f\t%.1f\t%d\t%.0f\n", s.PerSecond, s.ServerMs, arrivals.P50, arrivals.P95, arrivals.P99, s.Expected-s.Units, c.peak())
 	}
 	return t.Flush()
 }
