@@ -113,9 +113,11 @@ type Allowed struct {
 type Lane struct {
 	Inbox        string    `json:"inbox"`
 	Host         string    `json:"host"`
-	State        string    `json:"state"`    // "live", "catching_up" or "failing"
-	Position     uint64    `json:"position"` // lowest seq not yet settled
-	Lag          uint64    `json:"lag"`      // seqs from there to the tip
+	State        string    `json:"state"`     // "live", "catching_up" or "failing"
+	Position     uint64    `json:"position"`  // lowest seq not yet settled
+	Lag          uint64    `json:"lag"`       // seqs from there to the tip
+	InFlight     int       `json:"in_flight"` // requests; 0 when another node serves it
+	Unsettled    int       `json:"unsettled"` // records read and not yet settled; likewise
 	Delivered    int64     `json:"delivered"`
 	GivenUp      int64     `json:"given_up"`
 	LastSuccess  time.Time `json:"last_success,omitzero"`
@@ -129,7 +131,7 @@ type Lane struct {
 
 func laneOf(s delivery.Status) Lane {
 	return Lane{
-		Inbox: s.Inbox, Host: s.Host, State: string(s.State), Position: s.Position, Lag: s.Lag,
+		Inbox: s.Inbox, Host: s.Host, State: string(s.State), Position: s.Position, Lag: s.Lag, InFlight: s.InFlight, Unsettled: s.Unsettled,
 		Delivered: s.Delivered, GivenUp: s.GivenUp, LastSuccess: s.LastSuccess, LastFailure: s.LastFailure,
 		LastError: s.LastError, FailingSince: s.FailingSince, NextTry: s.NextTry, form: s.Form, formWhy: s.FormWhy,
 	}

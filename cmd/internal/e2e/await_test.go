@@ -5,8 +5,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -129,24 +127,11 @@ func subscribe(ctx context.Context, inbox string, s *simulator.Server) error {
 	return nil
 }
 
-// dumpIfFailed logs the stacks of all goroutines of the program at the end of a
-// test that failed.
+// dumpIfFailed logs where the goroutines of the program stand at the end of a test that failed.
 func (p *program) dumpIfFailed() {
 	p.t.Cleanup(func() {
-		if !p.t.Failed() {
-			return
-		}
-		answer, err := http.Get("http://" + p.debug + "/debug/pprof/goroutine?debug=2")
-		if err != nil {
-			p.t.Logf("no stacks: %v", err)
-			return
-		}
-		defer func() { _ = answer.Body.Close() }()
-		stacks, _ := io.ReadAll(answer.Body)
-		for stack := range strings.SplitSeq(string(stacks), "\n\n") {
-			if strings.Contains(stack, "tributary/") {
-				p.t.Log(stack)
-			}
+		if p.t.Failed() {
+			p.t.Logf("goroutines of the program:\n%s", strings.Join(p.stacks("tributary/"), "\n"))
 		}
 	})
 }

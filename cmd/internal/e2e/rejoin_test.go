@@ -23,9 +23,9 @@ const (
 // Servers leave and come back right after a restart, again and again, while posts
 // are on their way to them: each time their lanes work.
 func TestRejoin(t *testing.T) {
+	say := lastWords(t)
 	program := newProgram(t, "")
 	program.startReady(longerThanTest)
-	program.dumpIfFailed()
 	inbox := program.inbox()
 	l := newLoad(t, newWorld(t, 1), inbox, 1, rejoinServers)
 	follow(t, inbox, append(l.senders, l.subscribers...)...)
@@ -50,6 +50,7 @@ func TestRejoin(t *testing.T) {
 				for range 1 + (round+n)%3 {
 					if err := rejoin(ctx, inbox, s, s == held); err != nil {
 						t.Errorf("round %d: %v", round, err)
+						say(program.stuck(s))
 						return
 					}
 				}
@@ -59,7 +60,7 @@ func TestRejoin(t *testing.T) {
 		if t.Failed() {
 			return
 		}
-		served(t, l, round)
+		served(t, l, round, func(lacking []*simulator.Server) { say(program.stuck(lacking...)) })
 	}
 	close(stop)
 	<-done
@@ -96,8 +97,9 @@ func rejoin(ctx context.Context, inbox string, s *simulator.Server, holds bool) 
 	return nil
 }
 
-// served checks that a post of now reaches every subscriber.
-func served(t *testing.T, l *load, round int) {
+// served checks that a post of now reaches every subscriber, and has those looked at that it
+// does not reach.
+func served(t *testing.T, l *load, round int, look func(lacking []*simulator.Server)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), arrivalTime)
 	defer cancel()
@@ -105,9 +107,15 @@ func served(t *testing.T, l *load, round int) {
 	if err != nil || response.Status != http.StatusAccepted {
 		t.Fatalf("round %d: post: %d %q, %v", round, response.Status, response.Body, err)
 	}
+	var lacking []*simulator.Server
 	for _, s := range l.subscribers {
 		if _, err := s.Await(ctx, func(d simulator.Delivery) bool { return d.Object == posted.Object && d.Received() }); err != nil {
-			t.Fatalf("round %d: the lane of %s does not work: %v", round, s.Host(), err)
+			t.Errorf("round %d: %s did not reach %s: %v", round, posted.Object, s.Host(), err)
+			lacking = append(lacking, s)
 		}
+	}
+	if len(lacking) > 0 {
+		look(lacking)
+		t.FailNow()
 	}
 }
