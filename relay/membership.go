@@ -61,10 +61,12 @@ func (s *Subscriptions) store(ctx context.Context, tx *sql.Tx, sub Subscriber) e
 // ("" if it was not), and tells it. Whoever follows our actor is followed back,
 // every time: a peer that lost our Follow gets it again, with the same id.
 func (s *Subscriptions) accept(ctx context.Context, tx *sql.Tx, sub Subscriber, before string) error {
-	if err := openLane(ctx, tx, sub.Delivery, sub.Host, s.next()); err != nil {
-		return err
-	}
 	sub.State = StateAccepted
+	if sub.served() {
+		if err := openLane(ctx, tx, sub.Delivery, sub.Host, s.next()); err != nil {
+			return err
+		}
+	}
 	back := sub.Style == delivery.StyleAnnounce && sub.Role.publishes()
 	if back && (sub.Back == "" || sub.BackState == BackRejected) {
 		sub.Back = s.community.Activity(rand.Text())
@@ -191,7 +193,15 @@ func (s *Subscriptions) Reject(ctx context.Context, actor string) error {
 func (s *Subscriptions) SetRole(ctx context.Context, actor string, role Role) error {
 	return s.change(ctx, actor, "changing the role of", func(tx *sql.Tx, sub Subscriber) error {
 		sub.Role = role
-		return s.store(ctx, tx, sub)
+		if sub.served() {
+			if err := openLane(ctx, tx, sub.Delivery, sub.Host, s.next()); err != nil {
+				return err
+			}
+		}
+		if err := s.store(ctx, tx, sub); err != nil {
+			return err
+		}
+		return closeLane(ctx, tx, sub.Delivery)
 	})
 }
 

@@ -223,11 +223,41 @@ func TestRoles(t *testing.T) {
 		if (len(list) == 1) != c.receives || c.receives && list[0].Paused != c.paused {
 			t.Errorf("%s: receivers %+v", c.role, list)
 		}
+		if lanes := e.lanes(); (len(lanes) == 1) != c.receives {
+			t.Errorf("%s: lanes %v", c.role, lanes)
+		}
 		if got := e.post(alice, alice.create(i)); got != c.post {
 			t.Errorf("%s: a post is answered %d, want %d", c.role, got, c.post)
 		}
 		if got := e.post(server, server.follow(10+i)); got != 202 || e.member(server).Role != c.role {
 			t.Errorf("%s: a Follow made it %+v", c.role, e.member(server))
+		}
+		if lanes := e.lanes(); (len(lanes) == 1) != c.receives {
+			t.Errorf("%s: lanes after a Follow: %v", c.role, lanes)
+		}
+	}
+}
+
+// A member that only published gets what comes from then on when it is to receive too.
+func TestReceivingAgainBeginsNow(t *testing.T) {
+	e := newEnv(t, nil)
+	peer := newPeer(t)
+	server, alice := peer.account("server", map[string]any{"type": "Application"}), peer.account("alice", nil)
+	e.subscribe(server)
+	for _, role := range []Role{RolePublish, RoleBoth} {
+		if err := e.Subscriptions().SetRole(t.Context(), server.URI, role); err != nil {
+			t.Fatal(err)
+		}
+		if role == RolePublish {
+			if got := e.post(alice, alice.create(1)); got != 202 {
+				t.Fatalf("a post is answered %d", got)
+			}
+			e.ingest.CatchUp()
+		}
+	}
+	for inbox, lane := range e.lanes() {
+		if want := e.ingest.Tail.Tip() + 1; lane.Position != want {
+			t.Errorf("%s: the lane begins at %d, want %d", inbox, lane.Position, want)
 		}
 	}
 }

@@ -43,6 +43,9 @@ type Subscriber struct {
 	Updated   time.Time       // last change
 }
 
+// served reports whether a subscriber has a lane: it gets posts, now or when its pause is over.
+func (s Subscriber) served() bool { return s.State == StateAccepted && s.Role != RolePublish }
+
 const selectSubscribers = `SELECT actor, host, inbox, delivery, follow, object, state, style, role, back, back_state, filter, created_at, updated_at
 	FROM subscribers`
 
@@ -119,14 +122,17 @@ func openLane(ctx context.Context, tx *sql.Tx, inbox, host string, seq uint64) e
 		(inbox, host, position, generation, delivered, given_up, last_success, last_failure, last_error, failing_since)
 		VALUES ($1, $2, $3, 0, 0, 0, 0, 0, '', 0)
 		ON CONFLICT (inbox) DO UPDATE SET position = excluded.position, generation = lanes.generation + 1
-		WHERE NOT EXISTS (SELECT 1 FROM subscribers WHERE delivery = $1 AND state = $4)`, inbox, host, int64(seq), StateAccepted)
+		WHERE NOT EXISTS (SELECT 1 FROM subscribers WHERE delivery = $1 AND state = $4 AND role <> $5)`,
+		inbox, host, int64(seq), StateAccepted, string(RolePublish))
 	return err
 }
 
 // closeLane forgets the lane of an inbox that no subscriber needs any more.
-// Whoever runs it finds its row gone, and a later Follow starts at the tip.
+// Whoever runs it finds its row gone, and a later Follow starts at the tip. Call it after
+// the subscriber is written: the row goes with what it serves, in one transaction.
 func closeLane(ctx context.Context, tx *sql.Tx, inbox string) error {
 	_, err := tx.ExecContext(ctx, `DELETE FROM lanes WHERE inbox = $1
-		AND NOT EXISTS (SELECT 1 FROM subscribers WHERE delivery = $1 AND state = $2)`, inbox, StateAccepted)
+		AND NOT EXISTS (SELECT 1 FROM subscribers WHERE delivery = $1 AND state = $2 AND role <> $3)`,
+		inbox, StateAccepted, string(RolePublish))
 	return err
 }

@@ -82,7 +82,7 @@ func (s *Subscriptions) Accepted(context.Context) ([]Subscriber, error) {
 func (s *Subscriptions) Receivers(context.Context) ([]delivery.Receiver, error) {
 	var list []delivery.Receiver
 	for _, sub := range s.current.Load().all {
-		if sub.State == StateAccepted && sub.Role != RolePublish {
+		if sub.served() {
 			filter, err := delivery.ParseFilter(sub.Filter)
 			if err != nil { // a later program's: more than is wanted, rather than nothing
 				filter = delivery.Filter{}

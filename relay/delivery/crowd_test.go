@@ -209,7 +209,7 @@ func have(servers []*crowdServer, first, last int) bool {
 func socketPost(n int) *ingest.Record { return post(fmt.Sprintf("origin%d.example", n%7), n) }
 
 const (
-	crowdLanes    = 1000
+	crowdLanes    = aThousand
 	crowdPostsMax = 64 // above the number of any post
 )
 
@@ -248,7 +248,7 @@ func TestAThousandSocketsOfWhichSomeAreDead(t *testing.T) {
 		}
 		return lives
 	})
-	c.phase(env, "300 are dead", live, 2*posts+1, 3*posts)
+	c.phase(env, "three of ten are dead", live, 2*posts+1, 3*posts)
 	for s, came := range c.taken() {
 		if dead(s.index) && len(came) != 2*posts {
 			t.Errorf("%s is dead and took %d posts", s.host, len(came)-2*posts)
@@ -330,7 +330,9 @@ func restartThousand(t *testing.T, killed bool) {
 	e, stop := run(t, env, cfg, signer, c.subscribers())
 	waitForLanes(t, e, crowdLanes)
 	for n := 1; n <= restartPosts; n++ {
-		env.Append(socketPost(n))
+		if err := env.Log.Append(t.Context(), socketPost(n)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c.await("half of the posts that will be taken", func() bool {
 		count := 0

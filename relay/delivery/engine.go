@@ -441,7 +441,7 @@ func (e *Engine) start(live map[string]*running, r row, t target) {
 	}()
 }
 
-// end stops a lane, with what it has in flight, and removes its row if nobody
+// end stops a lane, with what it has in flight, and releases its row if nobody
 // wants it any more.
 func (e *Engine) end(ctx context.Context, live map[string]*running, r *running, remove bool) error {
 	r.stop()
@@ -450,7 +450,7 @@ func (e *Engine) end(ctx context.Context, live map[string]*running, r *running, 
 	e.mu.Lock()
 	delete(e.lanes, r.inbox)
 	e.mu.Unlock()
-	if !remove {
+	if !remove || !r.row.made {
 		return nil
 	}
 	return e.deps.DB.Write(ctx, func(tx *sql.Tx) error { return r.row.release(ctx, tx) })

@@ -351,6 +351,42 @@ func TestSubscribedAnewWhileTheLaneRuns(t *testing.T) {
 	})
 }
 
+// TestARowIsNotRemovedByWhoIsBehind: a server leaves and comes back, and the engine takes the
+// row of its new subscription for that of the old one. Then it hears that the server has
+// left, and at last that it is back: what was posted in between is not lost.
+func TestARowIsNotRemovedByWhoIsBehind(t *testing.T) {
+	bubble(t, []string{inboxA}, func(t *testing.T, r *rig) {
+		comesBack := func(position uint64) {
+			err := r.db.Write(t.Context(), func(tx *sql.Tx) error {
+				if _, err := tx.Exec(`DELETE FROM lanes`); err != nil {
+					return err
+				}
+				_, err := tx.Exec(`INSERT INTO lanes (inbox, host, position, generation, delivered, given_up, last_success,
+					last_failure, last_error, failing_since) VALUES ($1, 'a.example', $2, 0, 0, 0, 0, 0, '', 0)`, inboxA, int64(position))
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		comesBack(1)
+		r.start()
+		r.log.posts(3)
+		r.pass(time.Second)
+		comesBack(4)
+		r.subs.set(inboxA) // any change: the engine looks, and knows the server from before
+		r.pass(time.Second)
+		r.subs.set() // it left
+		r.pass(time.Second)
+		r.log.posts(2)
+		r.subs.set(inboxA) // and is back
+		r.pass(time.Second)
+		if got := seqs(r.web.of("a.example", 202)); !slices.Equal(got, upTo(1, 5)) {
+			t.Errorf("got %v, want all", got)
+		}
+	})
+}
+
 // TestSlowServersDoNotSlowOthers (I3): a fifth of the servers hold their responses
 // open; everybody else has everything before one of them lets go.
 func TestSlowServersDoNotSlowOthers(t *testing.T) {

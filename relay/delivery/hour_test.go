@@ -18,7 +18,7 @@ import (
 // test makes 700,000 deliveries and not ten million: what a lane does between two posts
 // costs the same at any rate.
 const (
-	hourServers = 1000
+	hourServers = aThousand
 	hourEvery   = 30 * time.Second // a burst
 	hourBurst   = 4                // posts, two of them of one actor
 	hourActors  = 40

@@ -15,6 +15,7 @@ type row struct {
 	host       string
 	position   uint64 // lowest seq not settled
 	generation int64  // ours: a row with another one is somebody else's
+	made       bool   // by our claim: nobody else removes it
 
 	delivered    int64
 	givenUp      int64
@@ -28,14 +29,18 @@ type row struct {
 // inbox without a row (relay makes it together with the subscription) starts at
 // position.
 func claim(ctx context.Context, tx *sql.Tx, inbox, host string, position uint64) (row, error) {
-	_, err := tx.ExecContext(ctx, `INSERT INTO lanes
+	res, err := tx.ExecContext(ctx, `INSERT INTO lanes
 		(inbox, host, position, generation, delivered, given_up, last_success, last_failure, last_error, failing_since)
 		VALUES ($1, $2, $3, 0, 0, 0, 0, 0, '', 0)
 		ON CONFLICT (inbox) DO NOTHING`, inbox, host, int64(position))
+	var inserted int64
+	if err == nil {
+		inserted, err = res.RowsAffected()
+	}
 	if err != nil {
 		return row{}, fmt.Errorf("delivery: making the lane of %s: %w", inbox, err)
 	}
-	r := row{inbox: inbox, host: host}
+	r := row{inbox: inbox, host: host, made: inserted > 0}
 	var at, success, failure, since int64
 	err = tx.QueryRowContext(ctx, `UPDATE lanes SET generation = generation + 1 WHERE inbox = $1
 		RETURNING position, generation, delivered, given_up, last_success, last_failure, last_error, failing_since`, inbox).
@@ -48,7 +53,14 @@ func claim(ctx context.Context, tx *sql.Tx, inbox, host string, position uint64)
 	return r, nil
 }
 
-// release removes the row of a lane that has ended, unless it is somebody else's by now.
+// release removes the row of a lane that has ended and whose row our claim has made, unless
+// it is somebody else's by now.
+//
+// Not so others. A row that relay made goes with the subscription, in relay's own transaction. What we know
+// of the subscribers may be behind: our claim may have met the row of a server that left and
+// is back, before we hear even that it left. If that row were removed here, its lane would
+// begin once more, at the tip of that time, and what was posted since it came back would be
+// lost to it.
 func (r *row) release(ctx context.Context, tx *sql.Tx) error {
 	_, err := tx.ExecContext(ctx, `DELETE FROM lanes WHERE inbox = $1 AND generation = $2`, r.inbox, r.generation)
 	if err != nil {

@@ -1,0 +1,6 @@
+//go:build !race
+
+package delivery
+
+// aThousand is how many servers the tests of many subscribers have.
+const aThousand = 1000
