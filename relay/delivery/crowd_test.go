@@ -232,7 +232,7 @@ func TestAThousandSocketsOfWhichSomeAreDead(t *testing.T) {
 	e, stop := run(t, env, Config{Timeout: time.Hour}, signer, c.subscribers())
 	waitForLanes(t, e, crowdLanes)
 
-	const posts = 10 // of a phase
+	const posts = 6 // of a phase
 	c.phase(env, "connections are opened", live, 1, posts)
 	c.await("everybody before the deaths", func() bool { return have(c.servers, 1, posts) })
 	c.phase(env, "all live", live, posts+1, 2*posts)
@@ -306,7 +306,7 @@ func TestRestartWithAThousandLanesLosesNoPosition(t *testing.T) {
 }
 
 const (
-	restartPosts = 24
+	restartPosts = 16
 	restartLater = 5 // posts while nobody delivers, or right after
 )
 

@@ -14,13 +14,13 @@ import (
 	"tributary/ingest"
 )
 
-// The hour of TestAnHourWithDeadServers. A post comes every 7.5 s in the mean, so that the
-// test makes 700,000 deliveries and not ten million: what a lane does between two posts
+// The hour of TestAnHourWithDeadServers. A post comes every 15 s in the mean, so that the
+// test makes 300,000 deliveries and not ten million: what a lane does between two posts
 // costs the same at any rate.
 const (
 	hourServers = aThousand
-	hourEvery   = 30 * time.Second // a burst
-	hourBurst   = 4                // posts, two of them of one actor
+	hourEvery   = time.Minute // a burst
+	hourBurst   = 4           // posts, two of them of one actor
 	hourActors  = 40
 	hourDying   = time.Minute      // the first server dies
 	hourDead    = 6 * time.Minute  // the last one has
