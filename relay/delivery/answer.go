@@ -18,6 +18,7 @@ const (
 	settled      verdict = iota // 2xx: the server took it
 	judgedRecord                // the server is well and does not want this one
 	judgedServer                // says nothing about the record
+	judgedInbox                 // the server is well, and has no such inbox
 	aborted                     // we ended it ourselves: says nothing at all
 )
 
@@ -47,7 +48,7 @@ func judge(status int) verdict {
 		http.StatusMisdirectedRequest, http.StatusTooManyRequests:
 		return judgedServer
 	}
-	return judgedRecord
+	return judgedRecord // of 404 and 410 the lane says more: lane.blamed
 }
 
 // retryAfterMax bounds what a server may ask for: a lying one must not silence

@@ -33,6 +33,12 @@ type Config struct {
 	// Deletes are never skipped. Default 0: nothing is.
 	MaxAge time.Duration
 
+	// StaleAfter is how long an inbox takes nothing until its lane is stale (silence.go):
+	// reported, and tried on. 0: never.
+	StaleAfter time.Duration
+	// PauseAfter is how long it takes nothing until it is not tried any more. 0: never.
+	PauseAfter time.Duration
+
 	// FullSignatures names the host in every signature, so that each delivery costs one.
 	// Default false: servers that are known to take it get one that is shared.
 	FullSignatures bool
@@ -71,11 +77,14 @@ func (c *Config) validate() error {
 	}
 	for name, d := range map[string]time.Duration{
 		"timeout": c.Timeout, "save_every": c.SaveEvery, "catch_up_after": c.CatchUpAfter,
-		"max_age": c.MaxAge, "outbox_keep": c.OutboxKeep, "drain": c.Drain,
+		"max_age": c.MaxAge, "stale_after": c.StaleAfter, "pause_after": c.PauseAfter, "outbox_keep": c.OutboxKeep, "drain": c.Drain,
 	} {
 		if d < 0 {
 			return fmt.Errorf("delivery: %s is %v: must not be negative", name, d)
 		}
+	}
+	if c.PauseAfter > 0 && c.PauseAfter < c.StaleAfter {
+		return fmt.Errorf("delivery: pause_after is %v: must not be less than stale_after, which is %v", c.PauseAfter, c.StaleAfter)
 	}
 	return nil
 }

@@ -32,7 +32,7 @@
 //
 // # Answers
 //
-// 2xx settles. A 4xx judges the record: one more chance after some seconds, then it
+// 2xx settles. Another 4xx judges the record: one more chance after some seconds, then it
 // is given up, counted and reported. 401, 403, 408, 421, 429, everything outside
 // 2xx and 4xx, and no answer at all judge the server: nothing is given up for that.
 // Its breaker opens, shared by all that is sent to the host; after a pause (1 s … 10
@@ -43,15 +43,33 @@
 // (RFC 9421); what a host accepts is remembered (signature.Preferences), in one memory
 // for all forms.
 //
+// 404 and 410 may mean the record (a Delete of what was never there) or the inbox (a server
+// that ended). They judge the record if the server took another one since it refused
+// this one for the first time, and for two records in a row where it took none. From the third on
+// they judge the inbox: nothing is given up for that, and the lane pauses and probes as
+// for a server that fails, but alone, as other inboxes of the host may be well. So an inbox that is
+// gone costs two records, which are counted and reported, and keeps its position.
+//
 // One exception, for servers that answer 500 for ever to one activity that they
 // cannot parse: a record that got ten of them, over ten minutes, while a hundred
 // others went through, is given up too; and every other probe is made with the record
 // that got the fewest. A server that fails for all never meets that rule.
 //
+// # Death
+//
+// A lane whose inbox takes nothing for Config.StaleAfter, of the time in which it was
+// asked, or for a day because it is gone, is stale: reported, and tried on, at the slowest pace
+// of the breaker. After Config.PauseAfter the relay pauses it: it is asked no more, and keeps
+// its position. It is never removed: only its own server's Undo or the operator ends a
+// subscription. Any signed request of its host (Engine.Alive) has a stale lane probed at once, and a
+// paused one go on; so has the operator's word (Engine.Revive). The state machine is
+// in silence.go.
+//
 // # Invariants
 //
 //   - A position never passes a record that is neither answered 2xx, nor given up, nor
-//     excluded, nor withdrawn, and never goes back, whoever writes it (generation).
+//     excluded, nor withdrawn, and never goes back, whoever writes it (generation); but for
+//     Engine.Replay, by which an operator has a server sent again what it had, under a generation of its own.
 //   - Records of one object or one actor reach an inbox one after another, in the order
 //     of the log (window.go). Others may overtake.
 //   - A lane can always have one request in flight. How many more it may have depends
@@ -111,6 +129,9 @@
 //	sender.go     one request
 //	shared.go     one signature for many requests
 //	answer.go     whom an answer judges
+//	silence.go    inboxes that take nothing: stale, paused, gone
+//	revive.go     what sets lanes going again: life, the operator, a replay
+//	meter.go      a rate
 //	positions.go  the table lanes
 //	outbox.go     sending the outbox
 //	letters.go    the table outbox

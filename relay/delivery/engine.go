@@ -58,6 +58,8 @@ type Engine struct {
 	hosts  *hosts
 	outbox *outbox
 
+	sleepers sleepers
+
 	closing chan struct{} // closed by Close
 	aborted chan struct{} // closed when Close has waited enough
 	done    chan struct{} // closed when Run has returned
@@ -253,8 +255,11 @@ func (e *Engine) save(ctx context.Context) error {
 }
 
 // keepEvery is how often the lanes are compared with the subscribers when nobody
-// says that they changed.
-const keepEvery = time.Minute
+// says that they changed; keepShared is how often where another node may have claimed one of ours (revive.go).
+const (
+	keepEvery  = time.Minute
+	keepShared = 3 * time.Second
+)
 
 // running is a lane with its goroutine.
 type running struct {
@@ -269,6 +274,9 @@ func (e *Engine) keep(stop context.Context) {
 	for stop.Err() == nil {
 		changed := e.deps.Subscribers.Changed()
 		wait := keepEvery
+		if e.deps.Leases.Shared() {
+			wait = keepShared
+		}
 		if err := e.sync(stop, live); err != nil && stop.Err() == nil {
 			e.logger.Error("lanes are not in step with the subscribers, trying again", "err", err)
 			wait = time.Second
@@ -426,6 +434,7 @@ func (e *Engine) start(live map[string]*running, r row, t target) {
 	l := newLane(e, r, t.url)
 	l.share = t.share
 	t.serves(l)
+	l.host.revive() // whatever made the lane begin anew, it is a reason to ask
 	laneStop, cancelStop := context.WithCancel(t.share.stop)
 	laneAbort, cancelAbort := context.WithCancelCause(t.share.abort)
 	run := &running{lane: l, done: make(chan struct{}), stop: func() { cancelStop(); cancelAbort(errAborted) }}

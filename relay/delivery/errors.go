@@ -2,8 +2,12 @@ package delivery
 
 import "errors"
 
-// ErrInbox is the error of an inbox that is no absolute http(s) URL.
-var ErrInbox = errors.New("not an inbox URL")
+// Sentinels.
+var (
+	ErrInbox     = errors.New("not an inbox URL") // no absolute http(s) URL
+	ErrNoLane    = errors.New("nothing is delivered to this inbox")
+	ErrNotPassed = errors.New("the lane has not come past this yet")
+)
 
 // Causes for which we end a request ourselves.
 var (

@@ -196,6 +196,7 @@ type fakeWeb struct {
 
 	mu     sync.Mutex
 	answer func(d delivered) (status int, hold bool) // guarded by mu
+	paths  func(path string) int                     // asked before answer; nil: answer says; guarded by mu
 	header http.Header
 	got    []delivered
 	flying map[string]int // by host
@@ -222,6 +223,12 @@ func (w *fakeWeb) behave(f func(d delivered) (status int, hold bool)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.answer = f
+}
+
+func (w *fakeWeb) behaveByURL(f func(path string) int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.paths = f
 }
 
 func (w *fakeWeb) always(status int) { w.behave(func(delivered) (int, bool) { return status, false }) }
@@ -256,7 +263,10 @@ func (w *fakeWeb) Do(r *http.Request) (*http.Response, error) {
 	}
 	header, i := w.header, len(w.got)
 	status, hold := 202, false
-	if w.answer != nil {
+	switch {
+	case w.paths != nil:
+		status = w.paths(r.URL.Path)
+	case w.answer != nil:
 		status, hold = w.answer(d)
 	}
 	w.got = append(w.got, d)

@@ -93,6 +93,19 @@ func (h *host) end(p pass, v verdict, after time.Duration, now time.Time) int {
 	return h.fails
 }
 
+// revive ends the pause of a host that fails: the next request probes it at once.
+func (h *host) revive() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fails == 0 {
+		return
+	}
+	h.until = time.Time{}
+	for u := range h.users {
+		u.wake()
+	}
+}
+
 // failed opens the breaker or begins its next pause. A request that started
 // before the breaker opened is no news when it fails too: eight of them are one
 // step, not eight. h.mu is held.

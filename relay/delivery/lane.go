@@ -48,6 +48,9 @@ type lane struct {
 	behind    bool      // the last record started was old
 	pace      minute    // posts that a filter let through
 	missed    uint64
+	vacant    vacancy
+	meter     meter     // of what was delivered
+	readAt    time.Time // when the last record read entered the log
 }
 
 // spanMax bounds how many records a lane runs ahead of its oldest unsettled one: what a
@@ -79,6 +82,9 @@ func newLane(e *Engine, r row, u *url.URL) *lane {
 	l := &lane{
 		e: e, inbox: r.inbox, url: u, target: signature.Target(u), row: r, limit: 1, again: true,
 		news: make(chan struct{}, 1), hungry: make(chan struct{}, 1),
+	}
+	if !r.silence.gone.IsZero() {
+		l.vacant.misses = missesMax // a restart gives no more records up
 	}
 	l.work.next, l.through = r.position, max(r.position, 1)-1
 	l.host = e.hosts.join(r.host, l)
@@ -161,7 +167,7 @@ func (l *lane) read(stop, abort context.Context) {
 // failing host is over. The timer is read's.
 func (l *lane) full(stop context.Context, timer *time.Timer) {
 	wait := time.Hour
-	if c := l.host.look(); c.fails > 0 && !c.probing {
+	if c := l.held(l.host.look()); c.fails > 0 && !c.probing {
 		wait = max(time.Millisecond, time.Until(c.until))
 	}
 	timer.Reset(wait)
@@ -176,7 +182,7 @@ func (l *lane) full(stop context.Context, timer *time.Timer) {
 // wants says how many records the reader may bring, and from where if it must
 // begin anew. cancel is how its waiting is ended when that changes.
 func (l *lane) wants(now time.Time, cancel context.CancelFunc) (limit int, cursor uint64, again bool) {
-	host := l.host.look()
+	host := l.held(l.host.look())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := &l.work
@@ -217,6 +223,7 @@ func (l *lane) took(batch ingest.Batch, through uint64) bool {
 	}
 	for _, entry := range batch.Entries {
 		rec := entry.Record
+		l.readAt = rec.Time
 		if reason := l.skips(entry, now); reason != "" {
 			if rec.Seq >= l.work.next {
 				l.e.metrics.skip(reason)
@@ -317,7 +324,7 @@ func (l *lane) pumpAndWake(abort context.Context) {
 // next takes the next request to start, if one may start now.
 func (l *lane) next() (*item, time.Time) {
 	now := time.Now()
-	host := l.host.look()
+	host := l.held(l.host.look())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped || l.work.flying >= l.limit {
@@ -395,7 +402,7 @@ func (l *lane) deliver(abort context.Context, it *item) {
 			to: l.url, body: body, digest: digest, public: l.signing.Load().Shared && !it.tried(), target: l.over(),
 			old: time.Since(rec.Time) > l.e.cfg.CatchUpAfter,
 		})
-		l.landed(it, judged(rec, style, ans))
+		l.landed(it, l.blamed(it, judged(rec, style, ans)))
 		// This goroutine takes the next record, others those beside it.
 		var at time.Time
 		if it, at = l.next(); it != nil || !at.IsZero() {
@@ -425,6 +432,37 @@ func judged(rec *ingest.Record, style Style, ans answer) answer {
 	return ans
 }
 
+// blamed says whom a 404 or 410 judges. It may mean the record, or that the inbox is
+// gone, and then every record would be given up for it, one by one. The record is to
+// blame if the server took others since it refused this one. Where it took none two are given up; from
+// the third on the inbox is to blame, and nothing is given up.
+func (l *lane) blamed(it *item, ans answer) answer {
+	if ans.verdict != judgedRecord || !missing(ans.status) {
+		return ans
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	took := it.refused > 0 && l.row.delivered > it.okAtRefused
+	if !took && l.vacant.blames(it.refused) {
+		ans.verdict = judgedInbox
+	}
+	return ans
+}
+
+// held is what holds the lane back: the breaker of its host, or the pause of an inbox
+// that is gone, which is probed in the same way. A paused lane waits for a probe that nobody makes.
+func (l *lane) held(c condition) condition {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case !l.row.silence.paused.IsZero():
+		return condition{fails: max(1, c.fails), probing: true}
+	case l.vacant.fails == 0 || c.fails > 0:
+		return c
+	}
+	return condition{fails: l.vacant.fails, until: l.vacant.until, probing: l.work.flying > 0}
+}
+
 // landed books an answer.
 func (l *lane) landed(it *item, ans answer) {
 	now := time.Now()
@@ -433,11 +471,15 @@ func (l *lane) landed(it *item, ans answer) {
 	defer l.mu.Unlock()
 	l.giveSlot(it)
 	l.work.land(it)
-	switch ans.verdict {
-	case aborted:
+	if ans.verdict == aborted {
 		return
+	}
+	l.heard(ans, now)
+	switch ans.verdict {
 	case settled:
 		l.took2xx(it, now)
+	case judgedInbox:
+		l.failed(it, ans, l.vacant.fails, now)
 	case judgedRecord:
 		l.refused(it, ans, now)
 	case judgedServer:
@@ -446,9 +488,38 @@ func (l *lane) landed(it *item, ans answer) {
 	l.dirty = true
 }
 
+// heard books what an answer says of the inbox, and who should hear of that.
+func (l *lane) heard(ans answer, now time.Time) {
+	cfg, s, last := &l.e.cfg, &l.row.silence, l.row.lastFailure
+	was := s.dormant(cfg, last)
+	switch {
+	case ans.verdict == judgedInbox:
+		l.vacant.failed(ans.after, now)
+	case ans.status != 0 && !missing(ans.status):
+		l.vacant.answered()
+	}
+	if ans.verdict == settled {
+		*s = silence{}
+	} else {
+		s.failed(ans.verdict, ans.status, last, now)
+	}
+	if s.paused.IsZero() && s.overdue(cfg, now) {
+		s.paused = now
+		l.letGo()
+		l.e.logger.Warn("a subscriber is paused until its server shows life", "inbox", l.inbox, "since", s.since, "answer", ans.text)
+	} else if is := s.dormant(cfg, now); is != was {
+		if is {
+			l.e.logger.Warn("a subscriber is stale: it has taken nothing for long", "inbox", l.inbox, "since", s.since, "answer", ans.text)
+		} else {
+			l.e.logger.Info("a stale subscriber takes posts again", "inbox", l.inbox)
+		}
+	}
+}
+
 func (l *lane) took2xx(it *item, now time.Time) {
 	l.work.settle(it)
 	l.row.delivered++
+	l.meter.count(now)
 	l.row.lastSuccess, l.row.failingSince = now, time.Time{}
 	l.limit = min(l.limit+1, l.e.cfg.Window)
 	l.e.metrics.laneDone(resultOK)
@@ -457,7 +528,13 @@ func (l *lane) took2xx(it *item, now time.Time) {
 // refused gives a record that was judged one more chance, then gives it up.
 func (l *lane) refused(it *item, ans answer, now time.Time) {
 	l.row.lastFailure, l.row.lastError, l.row.failingSince = now, ans.text, time.Time{}
+	if it.refused == 0 {
+		it.okAtRefused = l.row.delivered
+	}
 	if it.refused++; it.refused > 1 {
+		if missing(ans.status) {
+			l.vacant.misses++
+		}
 		l.giveUp(it, ans)
 		return
 	}
@@ -509,8 +586,22 @@ func (l *lane) state() (row, bool) {
 	defer l.mu.Unlock()
 	dirty := l.dirty
 	l.dirty = false
-	l.row.position = l.work.position()
+	l.row.position, l.row.waitingSince = l.work.position(), l.waits()
 	return l.row, dirty
+}
+
+// waits is when the oldest record that is not settled entered the log, as far as the lane has read;
+// zero when nothing waits. l.mu is held.
+func (l *lane) waits() time.Time {
+	switch {
+	case len(l.work.items) > 0:
+		return l.work.items[0].since
+	case l.work.next > l.e.log.Tip():
+		return time.Time{}
+	case !l.readAt.IsZero():
+		return l.readAt
+	}
+	return l.row.waitingSince // not read yet
 }
 
 // unsaved marks the row as not written after all.
@@ -539,7 +630,7 @@ func (f *failed) add(status int, ok int64, now time.Time) bool {
 		f.alone++
 	}
 	f.okAtLast = ok
-	if status != 500 {
+	if status != 500 && !missing(status) {
 		return false
 	}
 	f.inside++

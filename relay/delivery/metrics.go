@@ -188,7 +188,7 @@ func (m *Metrics) outboxRows(n int) {
 type laneCollector struct {
 	engine *Engine
 
-	lag, lanes, flying, open, waiting *prometheus.Desc
+	lag, age, lanes, flying, open, waiting *prometheus.Desc
 }
 
 func newLaneCollector(e *Engine) *laneCollector {
@@ -197,6 +197,8 @@ func newLaneCollector(e *Engine) *laneCollector {
 		lag: prometheus.NewDesc("tributary_delivery_lag_records",
 			"Tip minus position over all lanes: the lane in the middle, the one that 9 of 10 are ahead of, the last.",
 			[]string{"quantile"}, nil),
+		age: prometheus.NewDesc("tributary_delivery_lag_seconds",
+			"Age of the oldest record not settled, over all lanes; 0 where there is none.", []string{"quantile"}, nil),
 		lanes: prometheus.NewDesc("tributary_delivery_lanes", "Lanes by state.", []string{"state"}, nil),
 		flying: prometheus.NewDesc("tributary_delivery_in_flight_requests",
 			"Requests of lanes that are being signed, sent or answered.", nil, nil),
@@ -207,7 +209,7 @@ func newLaneCollector(e *Engine) *laneCollector {
 }
 
 func (c *laneCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.lag, c.lanes, c.flying, c.open, c.waiting} {
+	for _, d := range []*prometheus.Desc{c.lag, c.age, c.lanes, c.flying, c.open, c.waiting} {
 		ch <- d
 	}
 }
@@ -217,28 +219,30 @@ func (c *laneCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	list := c.engine.snapshot()
-	states := map[State]int{StateLive: 0, StateCatchingUp: 0, StateFailing: 0}
-	lags := make([]uint64, 0, len(list))
+	inState := make(map[State]int)
+	lags, ages, now := make([]float64, 0, len(list)), make([]float64, 0, len(list)), time.Now()
 	flying, unsettled := 0, 0
 	for _, s := range list {
-		states[s.State]++
-		lags = append(lags, s.Lag)
+		inState[s.State]++
+		lags, ages = append(lags, float64(s.Lag)), append(ages, s.Behind(now).Seconds())
 		flying += s.InFlight
 		unsettled += s.Unsettled
 	}
-	slices.Sort(lags)
-	for _, q := range []struct {
-		name string
-		at   float64
-	}{{"0.5", 0.5}, {"0.9", 0.9}, {"1", 1}} {
-		v := 0.0
-		if n := len(lags); n > 0 {
-			v = float64(lags[min(n-1, int(q.at*float64(n)))])
+	for desc, values := range map[*prometheus.Desc][]float64{c.lag: lags, c.age: ages} {
+		slices.Sort(values)
+		for _, q := range []struct {
+			name string
+			at   float64
+		}{{"0.5", 0.5}, {"0.9", 0.9}, {"1", 1}} {
+			v := 0.0
+			if n := len(values); n > 0 {
+				v = values[min(n-1, int(q.at*float64(n)))]
+			}
+			gauge(desc, v, q.name)
 		}
-		gauge(c.lag, v, q.name)
 	}
-	for state, n := range states {
-		gauge(c.lanes, float64(n), string(state))
+	for _, state := range states {
+		gauge(c.lanes, float64(inState[state]), string(state))
 	}
 	gauge(c.flying, float64(flying))
 	gauge(c.waiting, float64(unsettled))

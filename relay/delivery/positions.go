@@ -23,6 +23,24 @@ type row struct {
 	lastFailure  time.Time
 	lastError    string
 	failingSince time.Time // zero: not failing
+	waitingSince time.Time // when the record at position entered the log; zero: nothing waits, or not known
+	silence      silence
+}
+
+// columns are those of a row behind inbox and host, in the order of fields.
+const columns = `position, generation, delivered, given_up, last_success, last_failure, last_error, failing_since,
+	waiting_since, untaken_since, gone_since, paused_at`
+
+// scan reads columns, and before them into what stands before.
+func (r *row) scan(scan func(...any) error, before ...any) error {
+	var at, success, failure, failing, waiting, untaken, gone, paused int64
+	err := scan(append(before, &at, &r.generation, &r.delivered, &r.givenUp, &success, &failure, &r.lastError, &failing,
+		&waiting, &untaken, &gone, &paused)...)
+	r.position = uint64(at)
+	r.lastSuccess, r.lastFailure, r.failingSince = fromMillis(success), fromMillis(failure), fromMillis(failing)
+	r.waitingSince = fromMillis(waiting)
+	r.silence = silence{since: fromMillis(untaken), gone: fromMillis(gone), paused: fromMillis(paused)}
+	return err
 }
 
 // claim takes a lane over: whoever ran it before can write its row no more. An
@@ -41,15 +59,10 @@ func claim(ctx context.Context, tx *sql.Tx, inbox, host string, position uint64)
 		return row{}, fmt.Errorf("delivery: making the lane of %s: %w", inbox, err)
 	}
 	r := row{inbox: inbox, host: host, made: inserted > 0}
-	var at, success, failure, since int64
-	err = tx.QueryRowContext(ctx, `UPDATE lanes SET generation = generation + 1 WHERE inbox = $1
-		RETURNING position, generation, delivered, given_up, last_success, last_failure, last_error, failing_since`, inbox).
-		Scan(&at, &r.generation, &r.delivered, &r.givenUp, &success, &failure, &r.lastError, &since)
+	err = r.scan(tx.QueryRowContext(ctx, `UPDATE lanes SET generation = generation + 1 WHERE inbox = $1 RETURNING `+columns, inbox).Scan)
 	if err != nil {
 		return row{}, fmt.Errorf("delivery: claiming the lane of %s: %w", inbox, err)
 	}
-	r.position = uint64(at)
-	r.lastSuccess, r.lastFailure, r.failingSince = fromMillis(success), fromMillis(failure), fromMillis(since)
 	return r, nil
 }
 
@@ -71,8 +84,7 @@ func (r *row) release(ctx context.Context, tx *sql.Tx) error {
 
 // stored lists the lanes of the table.
 func stored(ctx context.Context, db *state.DB) ([]row, error) {
-	rows, err := db.Read().QueryContext(ctx, `SELECT inbox, host, position, generation, delivered, given_up,
-		last_success, last_failure, last_error, failing_since FROM lanes`)
+	rows, err := db.Read().QueryContext(ctx, `SELECT inbox, host, `+columns+` FROM lanes`)
 	if err != nil {
 		return nil, fmt.Errorf("delivery: listing lanes: %w", err)
 	}
@@ -80,13 +92,9 @@ func stored(ctx context.Context, db *state.DB) ([]row, error) {
 	var list []row
 	for rows.Next() {
 		var r row
-		var at, success, failure, since int64
-		if err := rows.Scan(&r.inbox, &r.host, &at, &r.generation, &r.delivered, &r.givenUp,
-			&success, &failure, &r.lastError, &since); err != nil {
+		if err := r.scan(rows.Scan, &r.inbox, &r.host); err != nil {
 			return nil, fmt.Errorf("delivery: listing lanes: %w", err)
 		}
-		r.position = uint64(at)
-		r.lastSuccess, r.lastFailure, r.failingSince = fromMillis(success), fromMillis(failure), fromMillis(since)
 		list = append(list, r)
 	}
 	if err := rows.Err(); err != nil {
@@ -121,21 +129,23 @@ func generations(ctx context.Context, db *state.DB) (map[string]int64, error) {
 // more: removed, or claimed by another node.
 //
 // A position never goes back, whoever writes: WHERE generation = ours, and
-// position only forwards.
+// position only forwards. Replay alone sets one back, and makes a generation of its own for that.
 func save(ctx context.Context, db *state.DB, rows []row) (lost []string, err error) {
 	err = db.Write(ctx, func(tx *sql.Tx) error {
 		lost = lost[:0]
 		stmt, err := tx.PrepareContext(ctx, `UPDATE lanes
 			SET position = CASE WHEN position < $1 THEN $1 ELSE position END,
-				delivered = $2, given_up = $3, last_success = $4, last_failure = $5, last_error = $6, failing_since = $7
-			WHERE inbox = $8 AND generation = $9`)
+				delivered = $2, given_up = $3, last_success = $4, last_failure = $5, last_error = $6, failing_since = $7,
+				waiting_since = $8, untaken_since = $9, gone_since = $10, paused_at = $11
+			WHERE inbox = $12 AND generation = $13`)
 		if err != nil {
 			return err
 		}
 		defer stmt.Close()
 		for _, r := range rows {
 			done, err := stmt.ExecContext(ctx, int64(r.position), r.delivered, r.givenUp, millis(r.lastSuccess),
-				millis(r.lastFailure), r.lastError, millis(r.failingSince), r.inbox, r.generation)
+				millis(r.lastFailure), r.lastError, millis(r.failingSince),
+				millis(r.waitingSince), millis(r.silence.since), millis(r.silence.gone), millis(r.silence.paused), r.inbox, r.generation)
 			if err != nil {
 				return err
 			}

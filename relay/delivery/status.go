@@ -17,6 +17,8 @@ const (
 	StateLive       State = "live"        // sends what is new
 	StateCatchingUp State = "catching_up" // sends old records, at a capped rate
 	StateFailing    State = "failing"     // waits for its server to answer again
+	StateStale      State = "stale"       // has waited for long, and is tried on (silence.go)
+	StatePaused     State = "paused"      // has waited for longer still, and is not tried: by the relay, not by the operator
 )
 
 // Status is how one lane is doing.
@@ -40,6 +42,23 @@ type Status struct {
 	LastError    string    // of the last failure: status and the first words of the answer
 	FailingSince time.Time // zero: not failing
 	NextTry      time.Time // zero: nothing is waited for
+
+	WaitingSince time.Time // when the record at Position entered the log; zero: nothing waits, or not known
+	PerMinute    float64   // records answered 2xx in the last minute; 0 of a lane of another node
+	UntakenSince time.Time // since when the inbox takes nothing, of the time in which it was asked; zero: it does
+	PausedAt     time.Time // by the relay; zero: it is not
+	Why          string    // it is stale or paused, in words
+}
+
+// states are all states.
+var states = []State{StateLive, StateCatchingUp, StateFailing, StateStale, StatePaused}
+
+// Behind is how long the oldest record that is not settled has waited, as far as it is known.
+func (s *Status) Behind(now time.Time) time.Duration {
+	if s.Lag == 0 || s.WaitingSince.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(s.WaitingSince))
 }
 
 // Status lists the lanes by host and inbox; those of other nodes as they were saved last.
@@ -76,6 +95,7 @@ func (e *Engine) elsewhere(ctx context.Context, ours []Status) ([]Status, error)
 		s := Status{
 			Inbox: r.inbox, Host: r.host, State: StateLive, Position: r.position, Delivered: r.delivered, GivenUp: r.givenUp,
 			LastSuccess: r.lastSuccess, LastFailure: r.lastFailure, LastError: r.lastError, FailingSince: r.failingSince,
+			WaitingSince: r.waitingSince,
 		}
 		if e.cfg.FullSignatures { // what the other node found out is its own
 			s.Form, s.FormWhy = formName(signature.FormCavage), whyOff
@@ -86,6 +106,7 @@ func (e *Engine) elsewhere(ctx context.Context, ours []Status) ([]Status, error)
 		if !s.FailingSince.IsZero() {
 			s.State = StateFailing
 		}
+		s.silent(&r, &e.cfg)
 		list = append(list, s)
 	}
 	return list, nil
@@ -105,8 +126,19 @@ func (e *Engine) snapshot() []Status {
 	return list
 }
 
+// silent fills in how long the inbox has taken nothing, and what follows from that.
+func (s *Status) silent(r *row, cfg *Config) {
+	s.UntakenSince, s.PausedAt, s.Why = r.silence.since, r.silence.paused, r.silence.why(cfg, r.lastFailure)
+	switch {
+	case !s.PausedAt.IsZero():
+		s.State, s.NextTry = StatePaused, time.Time{}
+	case r.silence.stale(cfg, r.lastFailure):
+		s.State = StateStale
+	}
+}
+
 func (l *lane) status() Status {
-	tip, host := l.e.log.Tip(), l.host.look()
+	now, tip, host := time.Now(), l.e.log.Tip(), l.held(l.host.look())
 	form, why := l.signs()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -116,7 +148,7 @@ func (l *lane) status() Status {
 		Delivered: l.row.delivered, GivenUp: l.row.givenUp, Missed: l.missed,
 		LastSuccess: l.row.lastSuccess, LastFailure: l.row.lastFailure,
 		LastError: l.row.lastError, FailingSince: l.row.failingSince,
-		Form: formName(form), FormWhy: why,
+		Form: formName(form), FormWhy: why, WaitingSince: l.waits(), PerMinute: l.meter.perMinute(now),
 	}
 	if tip >= s.Position {
 		s.Lag = tip + 1 - s.Position
@@ -128,5 +160,6 @@ func (l *lane) status() Status {
 	case l.behind && s.Lag > 0:
 		s.State = StateCatchingUp
 	}
+	s.silent(&l.row, &l.e.cfg)
 	return s
 }

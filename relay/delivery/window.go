@@ -13,21 +13,23 @@ type item struct {
 	seq   uint64
 	order uint64        // how many records the lane had taken before it
 	keys  [2]uint64     // hashes of its object and its actor
+	since time.Time     // when it entered the log
 	entry *ingest.Entry // nil: let go of, to be read again
 
 	flying bool
 	pass   pass // while flying
 	extra  bool // holds a slot while flying
 
-	notBefore time.Time
-	refused   int    // answers that judged it
-	failures  failed // answers that judged the server
+	notBefore   time.Time
+	refused     int    // answers that judged it
+	okAtRefused int64  // the lane's successes at the first of them
+	failures    failed // answers that judged the server
 }
 
 // failed is an item's history of answers that judged the server, kept to notice
 // the record that a server cannot take while it takes all others.
 type failed struct {
-	inside    int       // answers 500
+	inside    int       // answers 500, and 404 or 410 of an inbox that is held to be gone
 	alone     int       // failures with a success of the lane since the one before
 	first     time.Time // when the first was
 	okAtFirst int64     // the lane's successes then
@@ -84,7 +86,7 @@ func (w *window) add(e *ingest.Entry) {
 		return
 	}
 	w.items = append(w.items, &item{
-		seq: rec.Seq, order: w.taken, entry: e,
+		seq: rec.Seq, order: w.taken, entry: e, since: rec.Time,
 		keys: [2]uint64{maphash.String(keySeed, rec.Object), maphash.String(keySeed, rec.Actor)},
 	})
 	w.next = rec.Seq + 1
