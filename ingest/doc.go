@@ -12,6 +12,7 @@
 //	appender.go               batches by what waits
 //	fold.go window.go         what a record means, given what came before it
 //	tail.go ring.go block.go  one reading of the log for all readers, hot and cold
+//	seqat.go                  which seq a time is
 //	reader.go withdrawn.go    a pull cursor with a view; what is hidden since
 //	epochs.go marks.go open.go   seqs that never go back; is it still the same log?
 //	copy.go carry.go          the log on another server, under the same seqs

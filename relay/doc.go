@@ -85,6 +85,7 @@
 //	blocks_import.go  what the block of such a list does
 //	slots.go          bounds
 //	quarantine.go     who gives too much in a minute
+//	sources.go        what each server gave, for the operator
 //	refuse.go         reasons
 //	metrics.go        metrics
 package relay

@@ -61,6 +61,8 @@ type inbox struct {
 	quarantine *Quarantine
 	replays    *replays
 	known      func(ctx context.Context, actor string) (bool, error)
+	alive      func(ctx context.Context, host string)
+	sources    *Sources
 	requests   slots
 	workers    slots
 	documents  slots // whose signature is looked at
@@ -80,6 +82,7 @@ type request struct {
 	signer    *ap.Actor
 	activity  *ap.Activity
 	seen      seenSignature
+	proven    bool // that signer sent it
 }
 
 func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +90,8 @@ func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// For the body, also for one that is never read: net/http waits for what is
 	// left of it before it answers. Fails only where a test has no connection.
 	_ = http.NewResponseController(w).SetReadDeadline(start.Add(in.cfg.BodyTimeout))
-	verdict, err := in.take(w, r)
+	req := &request{http: r}
+	verdict, err := in.take(w, req)
 	status := http.StatusAccepted
 	if err != nil {
 		refusal := asRefusal(err)
@@ -98,6 +102,17 @@ func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 	}
 	in.metrics.answered(strconv.Itoa(status), verdict, in.now().Sub(start))
+	in.source(req, status, verdict)
+}
+
+// source counts who gave it. What is not proven makes nobody known.
+func (in *inbox) source(req *request, status int, verdict string) {
+	switch {
+	case req.proven:
+		in.sources.gave(hostOf(req.signer.URI), verdict, status != http.StatusAccepted, len(req.body), verdict == string(ingest.OutcomeAccepted))
+	case req.signature != nil && status == http.StatusUnauthorized:
+		in.sources.forged(hostOf(withoutFragment(req.signature.KeyID)))
+	}
 }
 
 // asRefusal: what is not a verdict is our own trouble.
@@ -133,12 +148,12 @@ func (in *inbox) tell(w http.ResponseWriter, r *http.Request, refusal *ingest.Re
 
 // take brings a request from its headers to its verdict. An error is the
 // refusal that the sender is told; all else is 202.
-func (in *inbox) take(w http.ResponseWriter, r *http.Request) (string, error) {
+func (in *inbox) take(w http.ResponseWriter, req *request) (string, error) {
+	r := req.http
 	if !in.requests.try() {
 		return "", busy(reasonBusy, "too many requests are under way; send this again in a few seconds")
 	}
 	defer in.requests.release()
-	req := &request{http: r}
 	if err := in.checkHeaders(req); err != nil {
 		return "", err
 	}
@@ -170,9 +185,11 @@ func (in *inbox) take(w http.ResponseWriter, r *http.Request) (string, error) {
 
 // process handles a request that is proved to come from its signer.
 func (in *inbox) process(ctx context.Context, req *request) (string, error) {
+	req.proven = true
 	if repeated, err := in.replays.seen(ctx, req.seen.hash); err != nil || repeated {
 		return verdictReplay, err
 	}
+	in.alive(ctx, hostOf(req.signer.URI)) // even if it is refused: somebody is there
 	if err := in.parse(req); err != nil {
 		return "", err
 	}

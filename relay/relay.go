@@ -34,6 +34,8 @@ type Deps struct {
 	// Known reports whether an actor has left a trace here, for the Delete of an
 	// actor whose key is gone. nil asks the state database.
 	Known func(ctx context.Context, actor string) (bool, error)
+	// Alive is told of the host of each actor that signed a request; nil: nobody is. It must be cheap.
+	Alive func(ctx context.Context, host string)
 	// Software says what the servers of subscribers run; nil: none is asked.
 	Software   surveyor // *remote.Client
 	Log        *slog.Logger
@@ -49,6 +51,7 @@ type Relay struct {
 	blocks        *Blocks
 	allowed       *AllowList
 	quarantine    *Quarantine
+	sources       *Sources
 	replays       *replays
 	inbox         *inbox
 	admission     admitter
@@ -80,7 +83,7 @@ func New(ctx context.Context, c Community, cfg Config, d Deps) (*Relay, error) {
 		return nil, err
 	}
 	r := &Relay{
-		community: c, cfg: cfg, subscriptions: subs, blocks: blocks, allowed: allowed, quarantine: newQuarantine(cfg.PostsPerMinute), replays: newReplays(d.DB, d.Log),
+		community: c, cfg: cfg, subscriptions: subs, blocks: blocks, allowed: allowed, quarantine: newQuarantine(cfg.PostsPerMinute), sources: newSources(), replays: newReplays(d.DB, d.Log),
 		admission: d.Admission, db: d.DB, log: d.Log,
 	}
 	if r.links, err = newLinks(d.Key); err != nil {
@@ -102,6 +105,9 @@ func (d *Deps) applyDefaults() {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	d.Log = d.Log.With("component", "relay")
+	if d.Alive == nil {
+		d.Alive = func(context.Context, string) {}
+	}
 	if d.Known == nil {
 		d.Known = knows(d.DB)
 	}
@@ -110,7 +116,7 @@ func (d *Deps) applyDefaults() {
 func newInbox(r *Relay, d Deps) *inbox {
 	return &inbox{
 		community: r.community, cfg: r.cfg, keys: d.Keys, admission: d.Admission,
-		subs: r.subscriptions, blocks: r.blocks, quarantine: r.quarantine, replays: r.replays, known: d.Known,
+		subs: r.subscriptions, blocks: r.blocks, quarantine: r.quarantine, replays: r.replays, known: d.Known, alive: d.Alive, sources: r.sources,
 		requests: make(slots, r.cfg.RequestsMax), workers: make(slots, r.cfg.WorkersMax),
 		documents: make(slots, documentsMax), proofs: make(slots, max(1, runtime.GOMAXPROCS(0)/2)),
 		keyWaits: newHostSlots(r.cfg.KeyWaitsPerHostMax),
@@ -197,6 +203,9 @@ func (r *Relay) Allowed() *AllowList { return r.allowed }
 
 // Quarantine is who gave too much, and is left out for a while.
 func (r *Relay) Quarantine() *Quarantine { return r.quarantine }
+
+// Sources is what gives the relay posts.
+func (r *Relay) Sources() *Sources { return r.sources }
 
 // Run keeps the memory of signatures, what other nodes changed, and what subscribers'
 // servers run, until ctx ends. It returns after the last signatures are written.

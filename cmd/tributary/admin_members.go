@@ -35,9 +35,9 @@ func newSubscribersPauseCommand() *cobra.Command {
 }
 
 func newSubscribersResumeCommand() *cobra.Command {
-	return newRoleCommand(relay.RoleBoth, &cobra.Command{
+	return newSubscribersChangeCommand("resume", &cobra.Command{
 		Use:     "resume HOST|ACTOR",
-		Short:   "Go on with a paused member, from where it stood as far as the log reaches",
+		Short:   "Go on with a member that you or the relay paused, from where it stood as far as the log reaches",
 		Example: "  tributary admin subscribers resume social.example",
 	})
 }

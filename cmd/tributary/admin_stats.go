@@ -40,6 +40,8 @@ func statsTable(w io.Writer, s admin.Stats) {
 	row("blocks", s.Blocks)
 	row("lanes", s.Lanes.Lanes)
 	row("lanes failing", s.Lanes.Failing)
+	row("lanes stale", s.Lanes.Stale)
+	row("lanes paused by the relay", s.Lanes.Paused)
 	row("lag, median", s.Lanes.LagMedian)
 	row("lag, largest", s.Lanes.LagMax)
 	row("delivered", s.Lanes.Delivered)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,7 @@ func newSubscribersCommand() *cobra.Command {
 		Short:   "Servers that subscribed to the relay",
 		Example: "  tributary admin subscribers list",
 	}, newSubscribersListCommand(), newSubscribersApproveCommand(), newSubscribersRejectCommand(), newSubscribersRoleCommand(),
-		newSubscribersPauseCommand(), newSubscribersResumeCommand(), newSubscribersFilterCommand(), newSubscribersLinkCommand(), newSubscribersRemoveCommand())
+		newSubscribersPauseCommand(), newSubscribersResumeCommand(), newSubscribersFilterCommand(), newSubscribersLinkCommand(), newSubscribersReplayCommand(), newSubscribersRemoveCommand())
 }
 
 func newSubscribersListCommand() *cobra.Command {
@@ -40,16 +41,39 @@ func newSubscribersListCommand() *cobra.Command {
 }
 
 func subscribersTable(w io.Writer, subscribers []admin.Subscriber) {
-	fmt.Fprintln(w, "HOST\tSTATE\tROLE\tDELIVERY\tLAG\tDELIVERED\tGIVEN UP\tLAST SUCCESS\tLAST ERROR\tSOFTWARE\tSIGNATURE\tSINCE\tACTOR")
+	fmt.Fprintln(w, "HOST\tSTATE\tROLE\tDELIVERY\tLAG\tBEHIND\tPER MIN\tDELIVERED\tGIVEN UP\tLAST SUCCESS\tNEXT TRY\tLAST ERROR\tSOFTWARE\tSIGNATURE\tSINCE\tACTOR")
 	for _, s := range subscribers {
 		l := s.Lane
 		if l == nil {
 			l = &admin.Lane{}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Host, s.State, s.Role, dash(l.State), l.Lag, l.Delivered, l.GivenUp,
-			when(l.LastSuccess), dash(l.LastError),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%.0f\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Host, s.State, s.Role, deliveryOf(l), l.Lag, ago(l.LagSeconds), l.PerMinute, l.Delivered, l.GivenUp,
+			when(l.LastSuccess), nextTry(l), dash(l.LastError),
 			dash(strings.TrimSpace(s.Software.Name+" "+s.Software.Version)), signatureOf(s), when(s.Created), s.Actor)
 	}
+}
+
+// deliveryOf is the state of a lane, and why it is one that asks for somebody.
+func deliveryOf(l *admin.Lane) string {
+	if l.Reason == "" {
+		return dash(l.State)
+	}
+	return l.State + ": " + strings.TrimPrefix(l.Reason, "paused ")
+}
+
+func nextTry(l *admin.Lane) string {
+	if l.NextTry.IsZero() {
+		return "-"
+	}
+	return when(l.NextTry)
+}
+
+// ago is a time in seconds, in a table.
+func ago(seconds float64) string {
+	if seconds < 1 {
+		return "-"
+	}
+	return (time.Duration(seconds) * time.Second).String()
 }
 
 // signatureOf is the form of signature, and why it is another than the one that costs

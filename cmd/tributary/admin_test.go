@@ -77,6 +77,7 @@ func TestAdminCommands(t *testing.T) {
 		{"token list", `(?m)^ID +NAME +SCOPES +CREATED +EXPIRES +USED\n[0-9a-f]+ +board +read `},
 		{"subscribers list", `^HOST +STATE +ROLE +DELIVERY +LAG`},
 		{"allow add FRIENDS.example --note asked", `^friends\.example is allowed\n$`},
+		{"sources", `(?m)^HOST +GRANT +ACCEPTED +REFUSED .*\ncounted by this node since `},
 		{"quarantine list", `^HOST +SINCE +UNTIL +REFUSED\n$`},
 		{"allow list", `(?m)^DOMAIN +SINCE +NOTE\nfriends\.example +\S+ \S+Z +asked\n$`},
 		{"allow remove friends.example", `not in the list any more`},
@@ -94,7 +95,7 @@ func TestAdminCommands(t *testing.T) {
 			t.Errorf("%s: %v\n%s", c.args, err, out)
 		}
 	}
-	for _, args := range []string{"token create --scope read", "token list", "subscribers list", "allow list", "block add x.example --dry-run", "block list", "stats"} {
+	for _, args := range []string{"token create --scope read", "token list", "subscribers list", "allow list", "block add x.example --dry-run", "block list", "sources --sort bytes --limit 3", "stats"} {
 		out, err := run(t, append([]string{"admin", "--json", "--data", data}, strings.Fields(args)...)...)
 		if err != nil || !json.Valid([]byte(out)) || out == "null\n" {
 			t.Errorf("%s --json: %v\n%s", args, err, out)
@@ -105,25 +106,32 @@ func TestAdminCommands(t *testing.T) {
 func TestAdminRefusals(t *testing.T) {
 	data := adminData(t)
 	for args, want := range map[string]string{
-		"token create":                        "scope",
-		"token create --scope write":          `no "write"`,
-		"token create --scope read --ttl 1w":  "12h or 90d",
-		"token create --scope read --ttl -1h": "12h or 90d",
-		"token revoke 00":                     `no token "00"`,
-		"token revoke":                        "takes one argument",
-		"subscribers remove nobody.example":   "nobody.example",
-		"subscribers approve nobody.example":  "nobody.example",
-		"subscribers filter nobody.example":   "nobody.example",
-		"quarantine release nobody.example":   "not in quarantine",
-		"subscribers link nobody.example":     "nobody.example",
-		"subscribers role a.example all":      "both, publish, receive, paused",
-		"subscribers role a.example":          "two arguments",
-		"allow add https://a.example/users/b": "not a domain",
-		"allow remove nobody.example":         "not in the allow-list",
-		"block remove nobody.example":         "not blocked",
-		"block import testdata/none.csv":      "the list cannot be read",
-		"block add https://a.example/":        "a.example",
-		"block ad":                            "did you mean add?",
+		"token create":                                     "scope",
+		"token create --scope write":                       `no "write"`,
+		"token create --scope read --ttl 1w":               "12h or 90d",
+		"token create --scope read --ttl -1h":              "12h or 90d",
+		"token revoke 00":                                  `no token "00"`,
+		"token revoke":                                     "takes one argument",
+		"subscribers remove nobody.example":                "nobody.example",
+		"subscribers approve nobody.example":               "nobody.example",
+		"subscribers filter nobody.example":                "nobody.example",
+		"quarantine release nobody.example":                "not in quarantine",
+		"subscribers link nobody.example":                  "nobody.example",
+		"subscribers role a.example all":                   "both, publish, receive, paused",
+		"sources --sort love":                              "sorted by one of",
+		"sources --offset -1":                              "not negative",
+		"subscribers replay nobody.example --from 1":       "nobody.example",
+		"subscribers replay a.example":                     "either --from SEQ or --since",
+		"subscribers replay a.example --from 1 --since 2h": "either --from SEQ or --since",
+		"subscribers replay a.example --since never":       "--since",
+		"subscribers resume nobody.example":                "nobody.example",
+		"subscribers role a.example":                       "two arguments",
+		"allow add https://a.example/users/b":              "not a domain",
+		"allow remove nobody.example":                      "not in the allow-list",
+		"block remove nobody.example":                      "not blocked",
+		"block import testdata/none.csv":                   "the list cannot be read",
+		"block add https://a.example/":                     "a.example",
+		"block ad":                                         "did you mean add?",
 	} {
 		_, err := run(t, append([]string{"admin", "--data", data}, strings.Fields(args)...)...)
 		if err == nil || !strings.Contains(err.Error(), want) {

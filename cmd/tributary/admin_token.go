@@ -30,7 +30,7 @@ func newTokenCreateCommand() *cobra.Command {
 		Example: "  tributary admin token create --scope read --name dashboard --ttl 90d",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			life, err := parseLife(ttl)
+			life, err := parseLife("ttl", ttl)
 			if err != nil {
 				return err
 			}
@@ -71,20 +71,20 @@ func lifetime(expires time.Time) string {
 var errLife = errors.New("not a length of time such as 12h or 90d")
 
 // parseLife reads a duration, in days too.
-func parseLife(s string) (time.Duration, error) {
+func parseLife(flag, s string) (time.Duration, error) {
 	if s == "" {
 		return 0, nil
 	}
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.Atoi(days)
 		if err != nil || n <= 0 || n > 36500 {
-			return 0, fmt.Errorf("--ttl %q: %w", s, errLife)
+			return 0, fmt.Errorf("--%s %q: %w", flag, s, errLife)
 		}
 		return time.Duration(n) * 24 * time.Hour, nil
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d < time.Second {
-		return 0, fmt.Errorf("--ttl %q: %w", s, errLife)
+		return 0, fmt.Errorf("--%s %q: %w", flag, s, errLife)
 	}
 	return d, nil
 }

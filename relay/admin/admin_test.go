@@ -27,11 +27,13 @@ import (
 // its socket.
 type running struct {
 	*Client
-	ingest  *ingesttest.Env
-	relay   *relay.Relay
-	tokens  *token.Store
-	service *Service
-	sent    []string // bodies of the outbox
+	ingest   *ingesttest.Env
+	relay    *relay.Relay
+	tokens   *token.Store
+	service  *Service
+	sent     []string // bodies of the outbox
+	revived  []string // inboxes
+	replayed []uint64
 }
 
 func start(t *testing.T, data string) *running {
@@ -59,6 +61,23 @@ func start(t *testing.T, data string) *running {
 	}
 	r.service = New(Deps{
 		Relay: r.relay, Tokens: r.tokens, DB: log.DB, Tip: log.Tail.Tip, LogStart: log.Tail.Start, StateCursor: log.Log.StatePosition,
+		Revive: func(_ context.Context, inbox string) error {
+			r.revived = append(r.revived, inbox)
+			return nil
+		},
+		Replay: func(_ context.Context, inbox string, from uint64, dry bool) (uint64, error) {
+			const position = 100
+			if from >= position {
+				return position, delivery.ErrNotPassed
+			}
+			if !dry {
+				r.replayed = append(r.replayed, from)
+			}
+			return position, nil
+		},
+		SeqAt: func(_ context.Context, at time.Time) (uint64, error) {
+			return uint64(max(0, 60-int(time.Since(at).Minutes()))), nil
+		},
 		Lanes: func(context.Context) ([]delivery.Status, error) {
 			return []delivery.Status{
 				{Inbox: "https://good.example/inbox", State: delivery.StateLive, Lag: 3, Delivered: 7},
@@ -232,6 +251,64 @@ func TestPublic(t *testing.T) {
 	}
 	if r.relay.Subscriptions().Count() != 2 {
 		t.Error("somebody without a token ended a subscription")
+	}
+}
+
+// A replay begins where it was asked for, or where the log does, and says so.
+func TestReplay(t *testing.T) {
+	r := start(t, t.TempDir())
+	ctx := t.Context()
+	start := r.ingest.Tail.Start()
+	dry, err := r.Replay(ctx, ReplayRequest{Key: "good.example", From: start + 10, DryRun: true})
+	if err != nil || !dry.DryRun || dry.Short || len(dry.Lanes) != 1 || dry.Lanes[0] != (LaneBack{Inbox: "https://good.example/inbox", Position: 100, Records: 90 - start}) || len(r.replayed) != 0 {
+		t.Errorf("%+v, %v", dry, err)
+	}
+	if back, err := r.Replay(ctx, ReplayRequest{Key: "https://good.example/actor", SinceSeconds: 1800}); err != nil || back.From != 30 || len(r.replayed) != 1 {
+		t.Errorf("%+v, %v", back, err)
+	}
+	if back, err := r.Replay(ctx, ReplayRequest{Key: "good.example", SinceSeconds: 7200}); err != nil || !back.Short == (start > 0) || back.From != start {
+		t.Errorf("before the log: %+v, %v", back, err)
+	}
+	for _, bad := range []ReplayRequest{
+		{Key: "good.example"}, {Key: "good.example", From: 1, SinceSeconds: 1}, {Key: "good.example", SinceSeconds: -1}, {Key: "good.example", From: 100},
+	} {
+		if _, err := r.Replay(ctx, bad); !errors.Is(err, ErrInput) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	if _, err := r.Replay(ctx, ReplayRequest{Key: "nobody.example", From: 1}); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+// A member that the operator paused goes on with the role both; one that the relay paused keeps its role.
+func TestResume(t *testing.T) {
+	r := start(t, t.TempDir())
+	ctx := t.Context()
+	for _, c := range []struct{ role, want string }{{"paused", "both"}, {"receive", "receive"}} {
+		if _, err := r.ChangeSubscriber(ctx, SubscriberChange{Key: "good.example", Action: "role", Role: c.role}); err != nil {
+			t.Fatal(err)
+		}
+		changed, err := r.ChangeSubscriber(ctx, SubscriberChange{Key: "good.example", Action: "resume"})
+		if err != nil || len(changed) != 1 || changed[0].Role != c.want {
+			t.Errorf("%+v, %v", changed, err)
+		}
+	}
+	if len(r.revived) != 2 || r.revived[0] != "https://good.example/inbox" {
+		t.Errorf("revived %v", r.revived)
+	}
+}
+
+func TestSources(t *testing.T) {
+	r := start(t, t.TempDir())
+	page, err := r.Sources(t.Context(), SourcesRequest{Sort: "rate", Limit: 10})
+	if err != nil || page.Total != 0 || page.Sources == nil || page.Since.IsZero() {
+		t.Errorf("%+v, %v", page, err)
+	}
+	for _, bad := range []SourcesRequest{{Sort: "love"}, {Limit: -1}, {Offset: -1}} {
+		if _, err := r.Sources(t.Context(), bad); !errors.Is(err, ErrInput) {
+			t.Errorf("%+v: %v", bad, err)
+		}
 	}
 }
 

@@ -75,6 +75,19 @@ func (c *Client) ChangeSubscriber(ctx context.Context, r SubscriberChange) (chan
 	return changed, err
 }
 
+// Replay has a server sent again what it has had.
+func (c *Client) Replay(ctx context.Context, r ReplayRequest) (result Replayed, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/subscribers/replay", nil, r, &result)
+	return result, err
+}
+
+// Sources lists what gives the relay posts.
+func (c *Client) Sources(ctx context.Context, r SourcesRequest) (page SourcesPage, err error) {
+	query := url.Values{"sort": {r.Sort}, "host": {r.Host}, "limit": {strconv.Itoa(r.Limit)}, "offset": {strconv.Itoa(r.Offset)}}
+	err = c.do(ctx, http.MethodGet, "/v1/sources", query, nil, &page)
+	return page, err
+}
+
 // Links makes the links of an actor's or a host's members.
 func (c *Client) Links(ctx context.Context, key string) (list []Link, err error) {
 	err = c.do(ctx, http.MethodPost, "/v1/subscribers/links", url.Values{"key": {key}}, nil, &list)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 )
 
 // bodyMax bounds what an action may be asked with; a block-list has its own bound.
@@ -43,6 +44,24 @@ func (s *Service) actions() *http.ServeMux {
 			return nil, err
 		}
 		return s.ChangeSubscriber(ctx, in)
+	}))
+	mux.HandleFunc("POST /v1/subscribers/replay", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		var in ReplayRequest
+		if err := read(r, &in); err != nil {
+			return nil, err
+		}
+		return s.Replay(ctx, in)
+	}))
+	mux.HandleFunc("GET /v1/sources", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		limit, err := number(r.FormValue("limit"))
+		if err != nil {
+			return nil, err
+		}
+		offset, err := number(r.FormValue("offset"))
+		if err != nil {
+			return nil, err
+		}
+		return s.Sources(ctx, SourcesRequest{Sort: r.FormValue("sort"), Host: r.FormValue("host"), Limit: limit, Offset: offset})
 	}))
 	mux.HandleFunc("POST /v1/subscribers/links", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
 		return s.Links(ctx, r.FormValue("key"))
@@ -90,6 +109,17 @@ func read(r *http.Request, into any) error {
 		return fmt.Errorf("admin: %w: the request cannot be read: %w", ErrInput, err)
 	}
 	return nil
+}
+
+func number(text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("admin: %w: %q is not a number", ErrInput, text)
+	}
+	return n, nil
 }
 
 // answer runs an action and writes what it returns. The operator gets the whole

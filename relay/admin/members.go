@@ -10,8 +10,8 @@ import (
 	"tributary/relay"
 )
 
-// ChangeSubscriber approves or rejects the subscriptions of an actor, by its URI,
-// or of all of a host, or gives them another role. It returns them as they are then.
+// ChangeSubscriber approves, rejects or resumes the subscriptions of an actor, by its URI,
+// or of all of a host, or gives them another role or filter. It returns them as they are then.
 func (s *Service) ChangeSubscriber(ctx context.Context, r SubscriberChange) ([]Subscriber, error) {
 	change, err := s.change(r)
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *Service) ChangeSubscriber(ctx context.Context, r SubscriberChange) ([]S
 		}
 	}
 	if len(changed) == 0 {
-		return nil, fmt.Errorf("admin: %w: %q is neither the actor nor the host of a subscriber", ErrNotFound, r.Key)
+		return nil, notASubscriber(r.Key)
 	}
 	s.Log.InfoContext(ctx, "subscribers changed", "action", r.Action, "role", r.Role, "key", r.Key, "subscribers", len(changed))
 	return changed, nil
@@ -43,6 +43,8 @@ func (s *Service) change(r SubscriberChange) (func(context.Context, string) erro
 		return subs.Approve, nil
 	case "reject":
 		return subs.Reject, nil
+	case "resume":
+		return s.resume, nil
 	case "role":
 		role, err := relay.ParseRole(r.Role)
 		if err != nil {
@@ -94,7 +96,7 @@ func (s *Service) Links(ctx context.Context, key string) ([]Link, error) {
 		list = append(list, Link{Actor: sub.Actor, URL: address, Until: time.Now().Add(linkFor).UTC().Truncate(time.Second)})
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("admin: %w: %q is neither the actor nor the host of a subscriber", ErrNotFound, key)
+		return nil, notASubscriber(key)
 	}
 	s.Log.InfoContext(ctx, "links made", "key", key, "links", len(list))
 	return list, nil

@@ -19,11 +19,15 @@ type Deps struct {
 	Relay       *relay.Relay
 	Tokens      *token.Store
 	DB          *state.DB
-	Tip         func() uint64                                                    // seq of the newest record
-	LogStart    func() uint64                                                    // seq of the oldest one
-	LogSize     func() (bytes, held int64)                                       // of the embedded log; nil: there is none
-	StateCursor func() uint64                                                    // seq up to which the state database stands for the log
-	Lanes       func(context.Context) ([]delivery.Status, error)                 // of delivery.Engine
+	Tip         func() uint64                                    // seq of the newest record
+	LogStart    func() uint64                                    // seq of the oldest one
+	LogSize     func() (bytes, held int64)                       // of the embedded log; nil: there is none
+	StateCursor func() uint64                                    // seq up to which the state database stands for the log
+	Lanes       func(context.Context) ([]delivery.Status, error) // of delivery.Engine
+	Revive      func(ctx context.Context, inbox string) error    // of delivery.Engine
+	Replay      func(ctx context.Context, inbox string, from uint64, dry bool) (position uint64, err error)
+	SeqAt       func(context.Context, time.Time) (uint64, error)                 // of ingest.Tail
+	MaxAge      time.Duration                                                    // delivery.max_age
 	Query       func(ctx context.Context, sql, format string, w io.Writer) error // of index.Index; nil: there is no index
 	Log         *slog.Logger
 }
@@ -120,7 +124,7 @@ func (s *Service) RemoveSubscriber(ctx context.Context, key string) ([]Subscribe
 		removed = append(removed, subscriberOf(sub))
 	}
 	if len(removed) == 0 {
-		return nil, fmt.Errorf("admin: %w: %q is neither the actor nor the host of a subscriber", ErrNotFound, key)
+		return nil, notASubscriber(key)
 	}
 	s.Log.InfoContext(ctx, "subscribers removed", "key", key, "subscribers", len(removed))
 	return removed, nil

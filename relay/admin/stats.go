@@ -48,8 +48,13 @@ func summary(lanes map[string]Lane) LaneSummary {
 		lags = append(lags, l.Lag)
 		sum.Delivered += l.Delivered
 		sum.GivenUp += l.GivenUp
-		if l.State == string(delivery.StateFailing) {
+		switch delivery.State(l.State) {
+		case delivery.StateFailing:
 			sum.Failing++
+		case delivery.StateStale:
+			sum.Stale++
+		case delivery.StatePaused:
+			sum.Paused++
 		}
 	}
 	if len(lags) > 0 {

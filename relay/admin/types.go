@@ -82,7 +82,7 @@ func subscriberOf(s relay.Subscriber) Subscriber {
 // SubscriberChange asks for a decision about the subscriptions of a server or an actor.
 type SubscriberChange struct {
 	Key    string          `json:"key"`             // a host, or the URI of an actor
-	Action string          `json:"action"`          // "approve", "reject", "role" or "filter"
+	Action string          `json:"action"`          // "approve", "reject", "resume", "role" or "filter"
 	Role   string          `json:"role,omitempty"`  // for "role"
 	Filter delivery.Filter `json:"filter,omitzero"` // for "filter"; an empty one wants all
 }
@@ -113,7 +113,7 @@ type Allowed struct {
 type Lane struct {
 	Inbox        string    `json:"inbox"`
 	Host         string    `json:"host"`
-	State        string    `json:"state"`     // "live", "catching_up" or "failing"
+	State        string    `json:"state"`     // "live", "catching_up", "failing", "stale", or "paused" by the relay
 	Position     uint64    `json:"position"`  // lowest seq not yet settled
 	Lag          uint64    `json:"lag"`       // seqs from there to the tip
 	InFlight     int       `json:"in_flight"` // requests; 0 when another node serves it
@@ -126,6 +126,12 @@ type Lane struct {
 	FailingSince time.Time `json:"failing_since,omitzero"`
 	NextTry      time.Time `json:"next_try,omitzero"`
 
+	LagSeconds   float64   `json:"lag_seconds"`            // age of the oldest record not settled, as far as it is known
+	PerMinute    float64   `json:"deliveries_per_minute"`  // in the last minute; 0 of a lane of another node
+	UntakenSince time.Time `json:"untaken_since,omitzero"` // since when it takes nothing, of the time in which it was asked
+	PausedAt     time.Time `json:"paused_at,omitzero"`     // by the relay; a pause by the operator is the role "paused"
+	Reason       string    `json:"state_reason,omitempty"` // of "stale" and "paused"
+
 	form, formWhy string // Subscriber.Signature; "" when another node knows
 }
 
@@ -133,7 +139,9 @@ func laneOf(s delivery.Status) Lane {
 	return Lane{
 		Inbox: s.Inbox, Host: s.Host, State: string(s.State), Position: s.Position, Lag: s.Lag, InFlight: s.InFlight, Unsettled: s.Unsettled,
 		Delivered: s.Delivered, GivenUp: s.GivenUp, LastSuccess: s.LastSuccess, LastFailure: s.LastFailure,
-		LastError: s.LastError, FailingSince: s.FailingSince, NextTry: s.NextTry, form: s.Form, formWhy: s.FormWhy,
+		LastError: s.LastError, FailingSince: s.FailingSince, NextTry: s.NextTry,
+		LagSeconds: s.Behind(time.Now()).Seconds(), PerMinute: s.PerMinute, UntakenSince: s.UntakenSince, PausedAt: s.PausedAt, Reason: s.Why,
+		form: s.Form, formWhy: s.FormWhy,
 	}
 }
 
@@ -219,6 +227,8 @@ type Stats struct {
 type LaneSummary struct {
 	Lanes     int    `json:"lanes"`
 	Failing   int    `json:"failing"`
+	Stale     int    `json:"stale"`
+	Paused    int    `json:"paused"` // by the relay
 	LagMedian uint64 `json:"lag_median"`
 	LagMax    uint64 `json:"lag_max"`
 	Delivered int64  `json:"delivered"`

@@ -47,7 +47,8 @@
 // that ended). They judge the record if the server took another one since it refused
 // this one for the first time, and for two records in a row where it took none. From the third on
 // they judge the inbox: nothing is given up for that, and the lane pauses and probes as
-// for a server that fails, but alone, as other inboxes of the host may be well. So an inbox that is
+// for a server that fails, but alone, as other inboxes of the host may be well, and with another
+// record each time. When one is taken the lane goes back to the first that was not. So an inbox that is
 // gone costs two records, which are counted and reported, and keeps its position.
 //
 // One exception, for servers that answer 500 for ever to one activity that they

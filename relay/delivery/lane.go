@@ -49,7 +49,7 @@ type lane struct {
 	pace      minute    // posts that a filter let through
 	missed    uint64
 	vacant    vacancy
-	meter     meter     // of what was delivered
+	meter     Meter     // of what was delivered
 	readAt    time.Time // when the last record read entered the log
 }
 
@@ -327,7 +327,8 @@ func (l *lane) next() (*item, time.Time) {
 	host := l.held(l.host.look())
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.stopped || l.work.flying >= l.limit {
+	if l.stopped || l.work.flying >= l.limit || l.vacant.from != 0 && l.vacant.fails == 0 { // it is to go back
+
 		return nil, time.Time{}
 	}
 	if !host.ready(now) {
@@ -442,7 +443,7 @@ func (l *lane) blamed(it *item, ans answer) answer {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	took := it.refused > 0 && l.row.delivered > it.okAtRefused
+	took := it.refused > 0 && l.row.delivered > it.okAtRefused || it.seq < l.vacant.proven
 	if !took && l.vacant.blames(it.refused) {
 		ans.verdict = judgedInbox
 	}
@@ -474,12 +475,15 @@ func (l *lane) landed(it *item, ans answer) {
 	if ans.verdict == aborted {
 		return
 	}
-	l.heard(ans, now)
+	l.heard(it, ans, now)
+	defer l.goBack()
 	switch ans.verdict {
 	case settled:
 		l.took2xx(it, now)
 	case judgedInbox:
+		l.vacant.keep(it)
 		l.failed(it, ans, l.vacant.fails, now)
+		l.work.settle(it) // comes again
 	case judgedRecord:
 		l.refused(it, ans, now)
 	case judgedServer:
@@ -489,14 +493,14 @@ func (l *lane) landed(it *item, ans answer) {
 }
 
 // heard books what an answer says of the inbox, and who should hear of that.
-func (l *lane) heard(ans answer, now time.Time) {
+func (l *lane) heard(it *item, ans answer, now time.Time) {
 	cfg, s, last := &l.e.cfg, &l.row.silence, l.row.lastFailure
 	was := s.dormant(cfg, last)
 	switch {
 	case ans.verdict == judgedInbox:
 		l.vacant.failed(ans.after, now)
-	case ans.status != 0 && !missing(ans.status):
-		l.vacant.answered()
+	case ans.verdict == settled, ans.verdict == judgedRecord && !missing(ans.status):
+		l.vacant.answered(it)
 	}
 	if ans.verdict == settled {
 		*s = silence{}
@@ -516,10 +520,32 @@ func (l *lane) heard(ans answer, now time.Time) {
 	}
 }
 
+// goBack begins anew at what was not settled because the inbox seemed to be gone, when it is there
+// again and nothing is in flight any more. What the server took behind that comes twice. l.mu is held.
+func (l *lane) goBack() {
+	if l.vacant.from == 0 || l.vacant.fails > 0 || l.work.flying > 0 {
+		return
+	}
+	l.work = window{next: l.vacant.from}
+	l.vacant.from, l.vacant.since = 0, time.Time{}
+	l.again, l.through = true, l.work.next-1
+	if l.interrupt != nil {
+		l.interrupt()
+	}
+}
+
+// position is the lowest seq that is not settled. l.mu is held.
+func (l *lane) position() uint64 {
+	if from := l.vacant.from; from != 0 {
+		return min(from, l.work.position())
+	}
+	return l.work.position()
+}
+
 func (l *lane) took2xx(it *item, now time.Time) {
 	l.work.settle(it)
 	l.row.delivered++
-	l.meter.count(now)
+	l.meter.Count(now)
 	l.row.lastSuccess, l.row.failingSince = now, time.Time{}
 	l.limit = min(l.limit+1, l.e.cfg.Window)
 	l.e.metrics.laneDone(resultOK)
@@ -586,7 +612,7 @@ func (l *lane) state() (row, bool) {
 	defer l.mu.Unlock()
 	dirty := l.dirty
 	l.dirty = false
-	l.row.position, l.row.waitingSince = l.work.position(), l.waits()
+	l.row.position, l.row.waitingSince = l.position(), l.waits()
 	return l.row, dirty
 }
 
@@ -594,6 +620,8 @@ func (l *lane) state() (row, bool) {
 // zero when nothing waits. l.mu is held.
 func (l *lane) waits() time.Time {
 	switch {
+	case l.vacant.from != 0 && l.vacant.from == l.position():
+		return l.vacant.since
 	case len(l.work.items) > 0:
 		return l.work.items[0].since
 	case l.work.next > l.e.log.Tip():
@@ -630,7 +658,7 @@ func (f *failed) add(status int, ok int64, now time.Time) bool {
 		f.alone++
 	}
 	f.okAtLast = ok
-	if status != 500 && !missing(status) {
+	if status != 500 {
 		return false
 	}
 	f.inside++

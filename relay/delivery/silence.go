@@ -96,10 +96,17 @@ func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
 // vacancy is the pause of an inbox that is held to be gone, while its host, which
 // answers, may be well: other inboxes of the host are served as ever.
+//
+// Each probe is made with another record, so that a few which the server does not want cannot make
+// it look gone for ever. The lane's position stays at the first one. When something is taken the
+// lane goes back there, and what was refused before that one is known to be the records' fault.
 type vacancy struct {
 	misses int       // records given up for 404 or 410 since the inbox answered anything else
 	fails  int       // steps of backoff; 0: it is not held to be gone
 	until  time.Time // end of the pause
+	from   uint64    // the first record that is not settled because of it; 0: there is none
+	since  time.Time // when that one entered the log
+	proven uint64    // records below were refused before the server took one
 }
 
 // missesMax is how many records are given up for 404 or 410, one after another, until
@@ -126,5 +133,17 @@ func (v *vacancy) failed(after time.Duration, now time.Time) {
 	}
 }
 
-// answered books any other answer: the inbox is there.
-func (v *vacancy) answered() { *v = vacancy{} }
+// keep notes a record that is to be sent again.
+func (v *vacancy) keep(it *item) {
+	if v.from == 0 || it.seq < v.from {
+		v.from, v.since = it.seq, it.since
+	}
+}
+
+// answered books an answer which shows that the inbox is there.
+func (v *vacancy) answered(it *item) {
+	v.misses, v.fails, v.until = 0, 0, time.Time{}
+	if v.from != 0 {
+		v.proven = max(v.proven, it.seq)
+	}
+}

@@ -143,12 +143,12 @@ func (l *lane) status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := Status{
-		Inbox: l.inbox, Host: l.host.name, State: StateLive, Position: l.work.position(),
+		Inbox: l.inbox, Host: l.host.name, State: StateLive, Position: l.position(),
 		InFlight: l.work.flying, Unsettled: len(l.work.items),
 		Delivered: l.row.delivered, GivenUp: l.row.givenUp, Missed: l.missed,
 		LastSuccess: l.row.lastSuccess, LastFailure: l.row.lastFailure,
 		LastError: l.row.lastError, FailingSince: l.row.failingSince,
-		Form: formName(form), FormWhy: why, WaitingSince: l.waits(), PerMinute: l.meter.perMinute(now),
+		Form: formName(form), FormWhy: why, WaitingSince: l.waits(), PerMinute: l.meter.PerMinute(now),
 	}
 	if tip >= s.Position {
 		s.Lag = tip + 1 - s.Position

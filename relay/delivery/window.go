@@ -29,7 +29,7 @@ type item struct {
 // failed is an item's history of answers that judged the server, kept to notice
 // the record that a server cannot take while it takes all others.
 type failed struct {
-	inside    int       // answers 500, and 404 or 410 of an inbox that is held to be gone
+	inside    int       // answers 500
 	alone     int       // failures with a success of the lane since the one before
 	first     time.Time // when the first was
 	okAtFirst int64     // the lane's successes then

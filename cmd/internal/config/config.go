@@ -95,6 +95,8 @@ type Delivery struct {
 	Window           int           `yaml:"window" default:"8" min:"1" doc:"Requests in flight to one server."`
 	Timeout          time.Duration `yaml:"timeout" default:"10s" min:"1000000000" doc:"How long a server may take to answer one."`
 	MaxAge           time.Duration `yaml:"max_age" default:"0s" doc:"Posts that are older are skipped when a server comes back after a downtime; edits and deletions never are. 0: none is skipped."`
+	StaleAfter       time.Duration `yaml:"stale_after" default:"7d" doc:"A server that has taken nothing for this long, of the time in which it was asked, is reported as stale, and tried on every ten minutes; one whose inbox is gone (404, 410) after a day. Units m, h, d. 0: never."`
+	PauseAfter       time.Duration `yaml:"pause_after" default:"30d" doc:"A server that has taken nothing for this long is asked no more, until it sends something itself or is resumed. Its subscription and its position are kept. 0: never."`
 	CatchUpPerSecond int           `yaml:"catch_up_per_second" default:"100" min:"1" doc:"Old posts a second to one server that comes back."`
 	SharedSignatures string        `yaml:"shared_signatures" default:"auto" oneof:"auto,off" doc:"auto: servers whose software takes it (Mastodon, GoToSocial, Fedify) get a signature that does not name them, made once for all with the same inbox path; others, and any that refuses it, one of their own. off: each delivery has its own, a millisecond of one processor."`
 	Signers          int           `yaml:"signers" default:"0" doc:"RSA signatures made at once; each takes about a millisecond of one processor. 0: as many as there are processors."`

@@ -30,6 +30,9 @@ func (l *loader) rules() {
 	l.kafka()
 	l.check("clickhouse.url", checkClickHouse(c.ClickHouse))
 	l.roles()
+	if d := c.Delivery; d.PauseAfter > 0 && d.PauseAfter < d.StaleAfter {
+		l.fault("delivery.pause_after", errors.New("must not be less than delivery.stale_after: a server is reported before it is left alone"))
+	}
 	if c.Database.URL == "" {
 		c.Database.URL = "sqlite:" + filepath.Join(c.Data, "state.db")
 	} else {

@@ -22,6 +22,7 @@ func (d *Daemon) openRelay(ctx context.Context) error {
 		Next:     func() uint64 { return tail.Tip() + 1 },
 		Enqueue:  delivery.Enqueue,
 		Wake:     func() { d.engine.Wake() },
+		Alive:    func(ctx context.Context, host string) { d.engine.Alive(ctx, host) },
 		Software: d.remote,
 		Log:      d.log, Registerer: d.registry,
 	})
@@ -31,6 +32,7 @@ func (d *Daemon) openRelay(ctx context.Context) error {
 	d.relay = r
 	d.engine, err = delivery.New(delivery.Config{
 		Window: d.cfg.Delivery.Window, Timeout: d.cfg.Delivery.Timeout, MaxAge: d.cfg.Delivery.MaxAge,
+		StaleAfter: d.cfg.Delivery.StaleAfter, PauseAfter: d.cfg.Delivery.PauseAfter,
 		CatchUpPerSecond: d.cfg.Delivery.CatchUpPerSecond, FullSignatures: d.cfg.Delivery.SharedSignatures == "off",
 	}, delivery.Deps{
 		Tail: tail, DB: d.db, Signer: d.signer, Client: d.remote, Subscribers: r.Subscriptions(),
@@ -61,7 +63,8 @@ func (d *Daemon) openAdmin() error {
 	tail := d.ingest.Tail()
 	d.admin = admin.New(admin.Deps{
 		Relay: d.relay, Tokens: d.tokens, DB: d.db, Log: d.log,
-		Tip: tail.Tip, LogStart: tail.Start, LogSize: d.logSize, StateCursor: d.ingest.StatePosition, Lanes: d.engine.Status, Query: d.query,
+		Tip: tail.Tip, LogStart: tail.Start, LogSize: d.logSize, StateCursor: d.ingest.StatePosition, Lanes: d.engine.Status,
+		Revive: d.engine.Revive, Replay: d.engine.Replay, SeqAt: tail.SeqAt, MaxAge: d.cfg.Delivery.MaxAge, Query: d.query,
 	})
 	listener, err := admin.Listen(admin.SocketPath(d.data.path))
 	if err != nil {
