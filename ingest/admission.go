@@ -105,11 +105,11 @@ func (a *Admission) Admit(ctx context.Context, in Arrival) (Outcome, error) {
 	var refusal *Refusal
 	switch {
 	case errors.As(err, &refusal):
-		a.metrics.refusal(refusal.Reason)
+		a.metrics.refusal(in.Grant, refusal.Reason)
 	case err != nil:
-		a.metrics.refusal("unavailable")
+		a.metrics.refusal(in.Grant, "unavailable")
 	default:
-		a.metrics.outcome(outcome)
+		a.metrics.outcome(in.Grant, outcome)
 	}
 	return outcome, err
 }

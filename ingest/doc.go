@@ -18,6 +18,7 @@
 //	copy.go carry.go          the log on another server, under the same seqs
 //	export.go restored.go     the log out of a backup; what restored positions mean
 //	statecursor.go pending.go the fold, written to the state database
+//	tiers.go                  how many posts stand at each tier
 //	admission.go consent.go   what may enter, how far it may travel
 //	fetchqueue.go             what its origin must give first
 //

@@ -24,8 +24,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		reg.MustRegister(c)
 		return c
 	}
-	vector := func(name, help, label string) *prometheus.CounterVec {
-		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tributary_ingest_" + name, Help: help}, []string{label})
+	vector := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tributary_ingest_" + name, Help: help}, labels)
 		reg.MustRegister(c)
 		return c
 	}
@@ -35,8 +35,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		unread:   counter("unreadable_records_total", "Records in a format or of a kind that this program does not know."),
 		tailErrs: counter("log_errors_total", "Failed reads of the log; each is tried again."),
 		events:   vector("log_events_total", "Times that the log was not the one it was.", "event"),
-		admitted: vector("admitted_total", "Arrivals by outcome.", "outcome"),
-		refused:  vector("refused_total", "Arrivals refused, by reason.", "reason"),
+		admitted: vector("admitted_total", "Arrivals by why their source may give them, and by outcome.", "grant", "outcome"),
+		refused:  vector("refused_total", "Arrivals refused, by why their source may give them, and by reason.", "grant", "reason"),
 		fetches:  vector("fetches_total", "Fetches of objects from their origin, by result.", "result"),
 		stateSize: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tributary_ingest_state_batch_records", Help: "Records folded into the state database in one transaction.",
@@ -71,15 +71,15 @@ func (m *metrics) event(name string) {
 	}
 }
 
-func (m *metrics) outcome(o Outcome) {
+func (m *metrics) outcome(g Grant, o Outcome) {
 	if m != nil {
-		m.admitted.WithLabelValues(string(o)).Inc()
+		m.admitted.WithLabelValues(g.String(), string(o)).Inc()
 	}
 }
 
-func (m *metrics) refusal(reason string) {
+func (m *metrics) refusal(g Grant, reason string) {
 	if m != nil {
-		m.refused.WithLabelValues(reason).Inc()
+		m.refused.WithLabelValues(g.String(), reason).Inc()
 	}
 }
 

@@ -49,6 +49,15 @@ const (
 // Relayable reports whether lanes may carry a post that has the grant.
 func (g Grant) Relayable() bool { return g >= GrantSubscriber && g <= GrantHosted }
 
+// String is its name in metrics and lists.
+func (g Grant) String() string {
+	names := [...]string{"none", "subscriber", "relay", "hosted", "stream", "fasp", "followed"}
+	if int(g) < len(names) {
+		return names[g]
+	}
+	return "unknown"
+}
+
 // Verification says how we know that a record's author wrote it.
 type Verification uint8
 

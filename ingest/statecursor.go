@@ -216,9 +216,13 @@ func (c *stateCursor) settle(ctx context.Context, term lease.Term, entries []*En
 func (c *stateCursor) write(ctx context.Context, tx *sql.Tx, entries []*Entry) error {
 	w := stateWriter{ctx: ctx, tx: tx}
 	var batch marks
+	moved := make(tiersMoved)
 	for _, e := range entries {
 		if err := w.entry(e); err != nil {
 			return err
+		}
+		if !e.dropped {
+			moved.add(e.Record)
 		}
 		batch = batch.add([]*Entry{e})
 	}
@@ -227,6 +231,7 @@ func (c *stateCursor) write(ctx context.Context, tx *sql.Tx, entries []*Entry) e
 		saveMarks(ctx, tx, batch),
 		pruneMarks(ctx, tx, newest.Offset),
 		w.prune(c.tail.Start()),
+		w.tiers(moved, newest.Time),
 		c.tail.epochs.Load().remember(ctx, tx, first.Offset, newest.Offset, time.Now()), // those that other nodes' records began
 		saveCursor(ctx, tx, stateCursorName, newest.Seq, time.Now()),
 	)

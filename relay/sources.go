@@ -19,6 +19,7 @@ type Source struct {
 	Host       string
 	First      time.Time
 	Last       time.Time
+	LastPost   time.Time        // that the log took; zero: none
 	Accepted   map[string]int64 // requests answered 202, by what became of them
 	Refused    map[string]int64 // requests that it signed, by why they were refused
 	Signatures int64            // requests in its name whose signature did not hold: anybody may have sent them
@@ -68,6 +69,7 @@ func (s *Sources) gave(host, verdict string, refused bool, bytes int, post bool)
 		src.Accepted[verdict]++
 	}
 	if post {
+		src.LastPost = now
 		src.meter.Count(now)
 	}
 }
@@ -84,12 +86,12 @@ func (s *Sources) forged(host string) {
 // Since is when counting began.
 func (s *Sources) Since() time.Time { return s.since }
 
-// Count is the number of hosts that gave something since t.
+// Count is the number of hosts that gave a post since t.
 func (s *Sources) Count(t time.Time) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, src := range s.hosts.Values() {
-		if !src.Last.Before(t) {
+		if !src.LastPost.IsZero() && !src.LastPost.Before(t) {
 			n++
 		}
 	}

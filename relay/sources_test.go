@@ -43,7 +43,7 @@ func TestSources(t *testing.T) {
 	for _, s := range e.Sources().List() {
 		list[s.Host] = s
 	}
-	if len(list) != 2 || e.Sources().Count(time.Now().Add(-time.Hour)) != 2 || e.Sources().Count(time.Now().Add(time.Hour)) != 0 {
+	if len(list) != 2 || e.Sources().Count(time.Now().Add(-time.Hour)) != 1 || e.Sources().Count(time.Now().Add(time.Hour)) != 0 {
 		t.Fatalf("%+v", list)
 	}
 	s := list[member.host()]

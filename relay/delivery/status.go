@@ -21,6 +21,9 @@ const (
 	StatePaused     State = "paused"      // has waited for longer still, and is not tried: by the relay, not by the operator
 )
 
+// Worse says whether a lane in this state is worse off than one in the other.
+func (s State) Worse(other State) bool { return slices.Index(states, s) > slices.Index(states, other) }
+
 // Status is how one lane is doing.
 type Status struct {
 	Inbox     string

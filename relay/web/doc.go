@@ -6,6 +6,7 @@
 //	GET /                          what this relay is, how to subscribe, figures, policy
 //	GET /api/v1/relay/status       the figures as JSON
 //	GET /api/v1/relay/subscribers  who subscribed, as JSON
+//	GET /api/v1/relay/sources      whose posts are passed on, as JSON
 //	GET /api/v1/relay/blocks       who is blocked and why, as JSON
 //	GET, POST /relay/member        what a subscribed server gets, for who has its link
 //	GET /assets/relay.css          the page's style
@@ -15,6 +16,8 @@
 // It needs no sign-in and sets no cookie; it changes nothing but the filter of the
 // member whose link was opened (relay.MemberLink). Operators' notes,
 // actors' URIs, inboxes and errors of deliveries are not shown: admin has them.
+// Of no server it says whether, when or how much it gives: one of a single author would be that author, and
+// one of few as good as that. What is counted is counted of all together.
 //
 // # Invariants
 //

@@ -7,6 +7,7 @@ import (
 
 	"tributary/ingest"
 	"tributary/relay"
+	"tributary/relay/delivery"
 )
 
 // Subscriber is a server that subscribed.
@@ -14,7 +15,7 @@ type Subscriber struct {
 	Host  string    `json:"host"`
 	Since time.Time `json:"since"`
 	Role  string    `json:"role"`  // relay.Role
-	State string    `json:"state"` // "live", or "failing" while it does not answer
+	State string    `json:"state"` // "live", "failing" while it does not answer, "stale" when it has not for long, "paused" when the relay has stopped asking
 }
 
 // subscribers lists the servers to which posts flow or from which they come, each
@@ -28,13 +29,31 @@ func (s *Site) subscribers() []Subscriber {
 			continue
 		}
 		seen[sub.Host] = true
-		state := "live"
-		if figures.Failing[sub.Host] {
-			state = "failing"
+		state := string(delivery.StateLive)
+		if known, ok := figures.Lanes[sub.Host]; ok && known != string(delivery.StateCatchingUp) {
+			state = known
 		}
 		list = append(list, Subscriber{Host: sub.Host, Since: sub.Created, Role: string(sub.Role), State: state})
 	}
 	slices.SortFunc(list, func(a, b Subscriber) int { return cmp.Compare(a.Host, b.Host) })
+	return list
+}
+
+// Sources is who gives the relay posts.
+type Sources struct {
+	Members []string `json:"members"`  // whose posts are passed on, whether they gave any or not
+	LastDay int      `json:"last_day"` // servers that gave this node a post in the last day, or since it started
+}
+
+// sources names the members that may give posts, and says of none whether, when or how much: a server of one
+// author would be that author.
+func (s *Site) sources() Sources {
+	list := Sources{Members: []string{}, LastDay: s.cfg.Relay.Sources().Count(s.now().Add(-24 * time.Hour))}
+	for _, sub := range s.subscribers() {
+		if sub.Role == string(relay.RoleBoth) || sub.Role == string(relay.RolePublish) {
+			list.Members = append(list.Members, sub.Host)
+		}
+	}
 	return list
 }
 

@@ -3,6 +3,9 @@ package web
 import (
 	"sync"
 	"time"
+
+	"tributary/ingest"
+	"tributary/relay/delivery"
 )
 
 // Status is the relay in figures.
@@ -14,12 +17,39 @@ type Status struct {
 	Actor       string  `json:"actor"`
 	Subscribers int     `json:"subscribers"`
 	Failing     int     `json:"failing"` // subscribed servers that do not answer now
+	Stale       int     `json:"stale"`   // that have not for long
+	Paused      int     `json:"paused"`  // that the relay has stopped asking, until they show life
+	Sources     int     `json:"sources"` // servers that gave this node a post in the last day, or since it started
 	Readers     int     `json:"readers"` // open streams
 	Posts       float64 `json:"records_per_minute"`
 	Deliveries  float64 `json:"deliveries_per_minute"`
 	Delivered   int64   `json:"delivered"` // ever
 	Log         Log     `json:"log"`
+	Tiers       struct {
+		Day  Tiers `json:"day"`
+		Ever Tiers `json:"ever"`
+	} `json:"posts"`
 }
+
+// Tiers is how many posts were passed on between servers, by how far their authors let them go beyond that.
+type Tiers struct {
+	Relay    int64 `json:"relay"`     // to no reader
+	Stats    int64 `json:"stats"`     // into counts
+	Live     int64 `json:"live"`      // into streams and timelines
+	Search   int64 `json:"search"`    // into search and history
+	NotShown int64 `json:"not_shown"` // relay and stats
+	NotFound int64 `json:"not_found"` // these and live: no search finds them
+}
+
+func tiersOf(c ingest.TierCounts) Tiers {
+	t := Tiers{Relay: c[ingest.TierRelay], Stats: c[ingest.TierStats], Live: c[ingest.TierLive], Search: c[ingest.TierSearch]}
+	t.NotShown = t.Relay + t.Stats
+	t.NotFound = t.NotShown + t.Live
+	return t
+}
+
+// All is every post that was passed on.
+func (t Tiers) All() int64 { return t.NotFound + t.Search }
 
 // Log is how far back a subscriber or a reader can resume.
 type Log struct {
@@ -33,10 +63,22 @@ func (s *Site) status() Status {
 	c := s.cfg.Relay.Community()
 	st := Status{
 		Name: s.about.Name, Version: s.about.Version, Mode: string(s.about.Mode), Inbox: c.Inbox(), Actor: c.Actor(),
-		Subscribers: s.cfg.Relay.Subscriptions().Count(), Failing: len(last.Failing), Readers: last.Readers,
+		Subscribers: s.cfg.Relay.Subscriptions().Count(), Readers: last.Readers,
 		Posts: perMinute.posts, Deliveries: perMinute.deliveries, Delivered: last.Delivered,
 		Log: Log{RetentionHours: s.cfg.Retention.Hours()},
 	}
+	for _, state := range last.Lanes {
+		switch delivery.State(state) {
+		case delivery.StateFailing:
+			st.Failing++
+		case delivery.StateStale:
+			st.Stale++
+		case delivery.StatePaused:
+			st.Paused++
+		}
+	}
+	st.Sources = s.cfg.Relay.Sources().Count(s.now().Add(-24 * time.Hour))
+	st.Tiers.Day, st.Tiers.Ever = tiersOf(last.Day), tiersOf(last.Ever)
 	if last.LogStart > 0 && last.Tip >= last.LogStart {
 		st.Log.Records = last.Tip - last.LogStart + 1
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"tributary/ingest"
 	"tributary/relay"
 )
 
@@ -19,11 +20,12 @@ type Config struct {
 
 // Figures are read for each sample.
 type Figures struct {
-	Tip       uint64          // seq of the newest record
-	LogStart  uint64          // seq of the oldest record
-	Delivered int64           // answered 2xx, ever
-	Failing   map[string]bool // hosts that do not answer now
-	Readers   int             // open streams
+	Tip       uint64            // seq of the newest record
+	LogStart  uint64            // seq of the oldest record
+	Delivered int64             // answered 2xx, ever
+	Lanes     map[string]string // state of each host's deliveries, the worst: delivery.State
+	Day, Ever ingest.TierCounts // posts by tier, in the last day and ever
+	Readers   int               // open streams
 }
 
 // Site serves the pages.
@@ -47,6 +49,7 @@ func (s *Site) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+relay.MemberPath, s.member)
 	mux.HandleFunc("GET /api/v1/relay/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.status()) })
 	mux.HandleFunc("GET /api/v1/relay/subscribers", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.subscribers()) })
+	mux.HandleFunc("GET /api/v1/relay/sources", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.sources()) })
 	mux.HandleFunc("GET /api/v1/relay/blocks", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.blocks()) })
 }
 

@@ -110,7 +110,10 @@ func TestLists(t *testing.T) {
 	s, server := site(t, relay.Config{})
 	now := time.Now()
 	s.samples.add(sample{now.Add(-2 * time.Minute), Figures{Tip: 100, LogStart: 1, Delivered: 10}})
-	s.samples.add(sample{now, Figures{Tip: 220, LogStart: 21, Delivered: 50, Failing: map[string]bool{"b.example": true}, Readers: 3}})
+	s.samples.add(sample{now, Figures{
+		Tip: 220, LogStart: 21, Delivered: 50, Lanes: map[string]string{"b.example": "failing", "a.example": "catching_up"}, Readers: 3,
+		Day: ingest.TierCounts{ingest.TierRelay: 1, ingest.TierStats: 2, ingest.TierLive: 4, ingest.TierSearch: 8},
+	}})
 	var status Status
 	read := func(path string, into any) {
 		t.Helper()
@@ -126,6 +129,26 @@ func TestLists(t *testing.T) {
 	if status.Posts != 60 || status.Deliveries != 20 || status.Log.Records != 200 || status.Failing != 1 || status.Readers != 3 ||
 		status.Subscribers != 2 || status.Log.RetentionHours != 168 || status.Mode != "open" || status.Inbox != "https://relay.example/inbox" {
 		t.Errorf("%+v", status)
+	}
+	if day := status.Tiers.Day; day != (Tiers{1, 2, 4, 8, 3, 7}) || status.Tiers.Ever != (Tiers{}) || status.Stale != 0 {
+		t.Errorf("%+v", status.Tiers)
+	}
+	if _, page := get(t, server.URL+"/"); !strings.Contains(page, "Of 15 posts in the last day, 3 were passed on between servers and shown nowhere, and\n7 are") {
+		t.Error("the page does not say what is withheld")
+	}
+	s.samples.add(sample{now, Figures{Lanes: map[string]string{"b.example": "stale", "a.example": "paused"}}})
+	read("/api/v1/relay/status", &status)
+	if status.Stale != 1 || status.Paused != 1 || status.Failing != 0 {
+		t.Errorf("%+v", status)
+	}
+	if _, page := get(t, server.URL+"/"); !strings.Contains(page, "has not answered for long") || !strings.Contains(page, "is left alone") {
+		t.Error("the page does not say who is stale")
+	}
+	s.samples.add(sample{now, Figures{Lanes: map[string]string{"b.example": "failing"}}})
+	var sources Sources
+	read("/api/v1/relay/sources", &sources)
+	if strings.Join(sources.Members, " ") != "a.example b.example" || sources.LastDay != 0 {
+		t.Errorf("%+v", sources)
 	}
 	var members []Subscriber
 	read("/api/v1/relay/subscribers", &members)

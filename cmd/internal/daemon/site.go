@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"time"
 
+	"tributary/ingest"
 	"tributary/ingest/token"
 	"tributary/relay/delivery"
 	"tributary/relay/web"
@@ -19,12 +21,16 @@ func (d *Daemon) openSite() *web.Site {
 
 func (d *Daemon) figures(ctx context.Context) (web.Figures, error) {
 	tail := d.ingest.Tail()
-	f := web.Figures{Tip: tail.Tip(), LogStart: tail.Start(), Readers: d.stream.Clients(), Failing: make(map[string]bool)}
+	f := web.Figures{Tip: tail.Tip(), LogStart: tail.Start(), Readers: d.stream.Clients(), Lanes: make(map[string]string)}
+	var err error
+	if f.Day, f.Ever, err = ingest.PostsByTier(ctx, d.db, time.Now()); err != nil {
+		return f, err
+	}
 	lanes, err := d.engine.Status(ctx)
 	for _, lane := range lanes {
 		f.Delivered += lane.Delivered
-		if lane.State == delivery.StateFailing {
-			f.Failing[lane.Host] = true
+		if known, ok := f.Lanes[lane.Host]; !ok || lane.State.Worse(delivery.State(known)) {
+			f.Lanes[lane.Host] = string(lane.State)
 		}
 	}
 	return f, err
