@@ -195,10 +195,10 @@ func newLaneCollector(e *Engine) *laneCollector {
 	return &laneCollector{
 		engine: e,
 		lag: prometheus.NewDesc("tributary_delivery_lag_records",
-			"Tip minus position over all lanes: the lane in the middle, the one that 9 of 10 are ahead of, the last.",
+			"Tip minus position over all lanes but those that are stale or paused: the lane in the middle, the one that 9 of 10 are ahead of, the last.",
 			[]string{"quantile"}, nil),
 		age: prometheus.NewDesc("tributary_delivery_lag_seconds",
-			"Age of the oldest record not settled, over all lanes; 0 where there is none.", []string{"quantile"}, nil),
+			"Age of the oldest record not settled, over the same lanes; 0 where there is none.", []string{"quantile"}, nil),
 		lanes: prometheus.NewDesc("tributary_delivery_lanes", "Lanes by state.", []string{"state"}, nil),
 		flying: prometheus.NewDesc("tributary_delivery_in_flight_requests",
 			"Requests of lanes that are being signed, sent or answered.", nil, nil),
@@ -224,7 +224,9 @@ func (c *laneCollector) Collect(ch chan<- prometheus.Metric) {
 	flying, unsettled := 0, 0
 	for _, s := range list {
 		inState[s.State]++
-		lags, ages = append(lags, float64(s.Lag)), append(ages, s.Behind(now).Seconds())
+		if s.State != StateStale && s.State != StatePaused { // a dead server's lag grows, and says nothing of us
+			lags, ages = append(lags, float64(s.Lag)), append(ages, s.Behind(now).Seconds())
+		}
 		flying += s.InFlight
 		unsettled += s.Unsettled
 	}
