@@ -16,6 +16,8 @@
 //	types.go        what goes over the socket
 //	service.go      Service: tokens, subscribers, blocks
 //	members.go      approval, roles, the allow-list
+//	replay.go       sending again, resuming
+//	sources.go      what gives the relay posts
 //	blocklist.go    import of block-lists
 //	public.go       the same for who brings a token
 //	stats.go        figures about the log and the lanes

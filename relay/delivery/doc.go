@@ -49,7 +49,8 @@
 // they judge the inbox: nothing is given up for that, and the lane pauses and probes as
 // for a server that fails, but alone, as other inboxes of the host may be well, and with another
 // record each time. When one is taken the lane goes back to the first that was not. So an inbox that is
-// gone costs two records, which are counted and reported, and keeps its position.
+// gone costs two records, which are counted and reported, and keeps its position. What was taken, or given
+// up, behind the first of them comes, or counts, twice.
 //
 // One exception, for servers that answer 500 for ever to one activity that they
 // cannot parse: a record that got ten of them, over ten minutes, while a hundred
