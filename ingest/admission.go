@@ -170,12 +170,10 @@ func (in *Arrival) verification() Verification {
 // its origin decides.
 func (a *Admission) admitForwarded(ctx context.Context, in Arrival) (Outcome, error) {
 	uri := in.Activity.ObjectID
-	repeat, err := a.needsNoCopy(ctx, in, uri)
+	settled, err := a.needsNoCopy(ctx, in, uri)
 	switch {
-	case err != nil:
-		return "", err
-	case repeat:
-		return OutcomeRepeat, nil
+	case err != nil || settled != "":
+		return settled, err
 	case in.Prove == nil:
 		return a.fetchInstead(ctx, in, uri)
 	}
@@ -431,11 +429,8 @@ func tellsOfPost(a *ap.Activity) bool {
 // fetchInstead leaves the decision to the object's origin. 202 means that the
 // row is committed.
 func (a *Admission) fetchInstead(ctx context.Context, in Arrival, uri string) (Outcome, error) {
-	switch repeat, err := a.needsNoCopy(ctx, in, uri); {
-	case err != nil:
-		return "", err
-	case repeat:
-		return OutcomeRepeat, nil
+	if settled, err := a.needsNoCopy(ctx, in, uri); settled != "" || err != nil {
+		return settled, err
 	}
 	if err := a.queue.add(ctx, uri, in.Grant, in.Giver); err != nil {
 		return "", err
@@ -444,17 +439,25 @@ func (a *Admission) fetchInstead(ctx context.Context, in Arrival, uri string) (O
 	return OutcomeQueued, nil
 }
 
-// needsNoCopy reports whether nothing can be new in what somebody passes on.
-func (a *Admission) needsNoCopy(ctx context.Context, in Arrival, uri string) (bool, error) {
-	if !in.Grant.Relayable() {
-		return false, refuse(403, "forged_actor", "the activity's actor is not the owner of the key that signed the request")
+// needsNoCopy says what becomes of what somebody passes on if nothing can be new in it;
+// "" goes on. Of a limited server only its own posts count.
+func (a *Admission) needsNoCopy(ctx context.Context, in Arrival, uri string) (Outcome, error) {
+	limited := in.Grant == GrantLimited
+	if !in.Grant.Relayable() && !limited {
+		return "", refuse(403, "forged_actor", "the activity's actor is not the owner of the key that signed the request")
+	}
+	if host, err := ap.Host(uri); limited && (err != nil || host != in.Giver) {
+		return OutcomeIgnored, nil
 	}
 	known, ok, err := a.known(ctx, HashOf(uri))
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	again := in.Activity.Type != "Delete" && in.Activity.Type != "Update"
-	return ok && again && (known.tombstone || known.grant.Relayable()), nil
+	if ok && again && (known.tombstone || limited || known.grant.Relayable()) {
+		return OutcomeRepeat, nil
+	}
+	return "", nil
 }
 
 // Withdraw appends a withdrawal: of an object, an actor or a domain down to tier.

@@ -44,6 +44,7 @@ const (
 	GrantStream     Grant = 4 // read from a public stream
 	GrantFASP       Grant = 5 // announced by data sharing
 	GrantFollowed   Grant = 6 // its author is followed from here
+	GrantLimited    Grant = 7 // its server subscribed, and the operator limits it: its own posts only, not passed on
 )
 
 // Relayable reports whether lanes may carry a post that has the grant.

@@ -24,7 +24,7 @@
 //   - Whoever follows our actor (LitePub) is followed back; the Follow is taken back
 //     when the subscription ends.
 //   - What the operator decided of an actor holds until the operator changes it: a
-//     rejected one is rejected again, a role survives a new Follow.
+//     rejected one is rejected again, a role survives an Undo and a new Follow.
 //   - A subscription is ended by its own actor, by that actor's end, or by the
 //     operator; never by what a request says of somebody else.
 //   - A subscription and its Accept, its lane and the request's signature are one

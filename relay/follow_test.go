@@ -6,6 +6,8 @@ import (
 	"maps"
 	"sync"
 	"testing"
+
+	"tributary/ingest"
 )
 
 // lane is a row of the table lanes.
@@ -356,7 +358,7 @@ func TestRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.Subscriptions().Count() != 1 || !again.Subscriptions().Host(home.host()) {
+	if again.Subscriptions().Count() != 1 || again.Subscriptions().Host(home.host()) != ingest.GrantSubscriber {
 		t.Errorf("subscribers %+v", again.Subscriptions().List())
 	}
 	if other, err := LoadKey(t.Context(), e.ingest.DB, e.community.Actor()); err != nil || !other.Equal(key) {

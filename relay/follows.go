@@ -131,10 +131,10 @@ func (in *inbox) unfollow(ctx context.Context, req *request) (string, error) {
 	case inner != nil && inner.ID != sub.Follow && inner.ObjectID != ap.PublicURI && inner.ObjectID != in.community.Actor():
 		return verdictNothing, nil // some other Follow
 	}
-	if sub.State == StateRejected {
+	if sub.State == StateRejected || sub.State == StateLeft {
 		return verdictNothing, nil // what the operator decided holds
 	}
-	if err := in.subs.end(ctx, []string{sub.Actor}, false, in.once(ctx, req)); err != nil {
+	if err := in.subs.leave(ctx, sub.Actor, in.once(ctx, req)); err != nil {
 		return "", err
 	}
 	in.log.InfoContext(ctx, "unsubscribed", "actor", sub.Actor)

@@ -358,12 +358,9 @@ func (in *inbox) admit(ctx context.Context, req *request) (string, error) {
 
 func (in *inbox) arrival(ctx context.Context, req *request, signer *ap.Actor) (ingest.Arrival, error) {
 	giver := hostOf(signer.URI)
-	grant := ingest.GrantNone
-	switch gives, err := in.subs.gives(ctx, giver); {
-	case err != nil:
+	grant, err := in.subs.gives(ctx, giver)
+	if err != nil {
 		return ingest.Arrival{}, err
-	case gives:
-		grant = ingest.GrantSubscriber
 	}
 	// Pleroma's relay of before 2.0 says that it is a Person: it is known by its Follow of our actor.
 	sub, member := in.subs.Actor(signer.URI)

@@ -28,7 +28,7 @@ func (s *Subscriptions) follow(ctx context.Context, sub Subscriber, also func(*s
 		}
 		sub.Role, sub.Filter, sub.Back, sub.BackState = old.Role, old.Filter, old.Back, old.BackState
 		if sub.Role == "" {
-			sub.Role = RoleBoth
+			sub.Role = s.roleOf(sub.Host)
 		}
 		made = s.mode.decide(old.State, allowed)
 		switch made {
@@ -43,6 +43,14 @@ func (s *Subscriptions) follow(ctx context.Context, sub Subscriber, also func(*s
 		return errors.Join(err, also(tx))
 	})
 	return made, s.settled(ctx, "the Follow of "+sub.Actor, err)
+}
+
+// roleOf is the role of a new subscriber: a limited host stays so.
+func (s *Subscriptions) roleOf(host string) Role {
+	if s.current.Load().limited[host] {
+		return RoleLimited
+	}
+	return RoleBoth
 }
 
 // store writes the row, unless its host has as many as it may.
@@ -67,11 +75,7 @@ func (s *Subscriptions) accept(ctx context.Context, tx *sql.Tx, sub Subscriber, 
 			return err
 		}
 	}
-	back := sub.Style == delivery.StyleAnnounce && sub.Role.publishes()
-	if back && (sub.Back == "" || sub.BackState == BackRejected) {
-		sub.Back = s.community.Activity(rand.Text())
-		sub.BackState = BackPending
-	}
+	back := s.followsBack(&sub)
 	if err := s.store(ctx, tx, sub); err != nil {
 		return err
 	}
@@ -84,6 +88,18 @@ func (s *Subscriptions) accept(ctx context.Context, tx *sql.Tx, sub Subscriber, 
 		return err
 	}
 	return s.tell(ctx, tx, sub, s.community.followBack(sub))
+}
+
+// followsBack reports whether an accepted subscriber is followed back, and names that
+// Follow if there is none.
+func (s *Subscriptions) followsBack(sub *Subscriber) bool {
+	if sub.Style != delivery.StyleAnnounce || !sub.Role.publishes() {
+		return false
+	}
+	if sub.Back == "" || sub.BackState == BackRejected {
+		sub.Back, sub.BackState = s.community.Activity(rand.Text()), BackPending
+	}
+	return true
 }
 
 // refuse tells a server that it is not subscribed.
@@ -107,6 +123,28 @@ func (s *Subscriptions) end(ctx context.Context, actors []string, reject bool, a
 		return also(tx)
 	})
 	return s.settled(ctx, "ending subscriptions", err)
+}
+
+// leave ends a subscription as its own actor wishes. The row of one to which the operator
+// gave a role stays: who leaves and comes back is what it was.
+func (s *Subscriptions) leave(ctx context.Context, actor string, also func(*sql.Tx) error) error {
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+		sub, err := subscriberOf(ctx, tx, actor)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return also(tx)
+		case err != nil:
+			return err
+		case sub.Role == RoleBoth:
+			err = s.endOne(ctx, tx, actor, false)
+		default:
+			left := sub
+			left.State, left.Back, left.BackState = StateLeft, "", ""
+			err = errors.Join(s.store(ctx, tx, left), s.part(ctx, tx, sub, false))
+		}
+		return errors.Join(err, also(tx))
+	})
+	return s.settled(ctx, "ending the subscription of "+actor, err)
 }
 
 func (s *Subscriptions) endOne(ctx context.Context, tx *sql.Tx, actor string, reject bool) error {
@@ -189,7 +227,8 @@ func (s *Subscriptions) Reject(ctx context.Context, actor string) error {
 }
 
 // SetRole says what a member may do from now on. A member that only published
-// gets what comes from now on; a paused one goes on where it stood.
+// gets what comes from now on; a paused one goes on where it stood. Our own Follow of a
+// member is taken back when it is limited, and made when it may publish and has none.
 func (s *Subscriptions) SetRole(ctx context.Context, actor string, role Role) error {
 	return s.change(ctx, actor, "changing the role of", func(tx *sql.Tx, sub Subscriber) error {
 		sub.Role = role
@@ -198,10 +237,20 @@ func (s *Subscriptions) SetRole(ctx context.Context, actor string, role Role) er
 				return err
 			}
 		}
+		var told []byte
+		switch followed := sub.Back != "" && sub.BackState != BackRejected; {
+		case followed && role == RoleLimited:
+			told, sub.Back, sub.BackState = s.community.undoBack(sub), "", ""
+		case !followed && sub.State == StateAccepted && s.followsBack(&sub):
+			told = s.community.followBack(sub)
+		}
 		if err := s.store(ctx, tx, sub); err != nil {
 			return err
 		}
-		return closeLane(ctx, tx, sub.Delivery)
+		if err := closeLane(ctx, tx, sub.Delivery); err != nil || told == nil {
+			return err
+		}
+		return s.tell(ctx, tx, sub, told)
 	})
 }
 

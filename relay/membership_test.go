@@ -213,6 +213,7 @@ func TestRoles(t *testing.T) {
 	}{
 		{RoleReceive, 403, true, false},
 		{RolePublish, 202, false, false},
+		{RoleLimited, 202, true, false},
 		{RolePaused, 403, true, true},
 		{RoleBoth, 202, true, false},
 	} {

@@ -13,11 +13,12 @@ const (
 	RoleBoth    Role = "both"    // publishes and receives
 	RolePublish Role = "publish" // its posts are passed on; it gets none
 	RoleReceive Role = "receive" // it gets posts; its own are refused
+	RoleLimited Role = "limited" // it gets posts; its own are taken and shown here, but not passed on, and it is not followed back
 	RolePaused  Role = "paused"  // neither; what it gets goes on later from where it stood
 )
 
 // Roles are all roles.
-var Roles = []Role{RoleBoth, RolePublish, RoleReceive, RolePaused}
+var Roles = []Role{RoleBoth, RolePublish, RoleReceive, RoleLimited, RolePaused}
 
 // ParseRole reads what an operator typed.
 func ParseRole(s string) (Role, error) {

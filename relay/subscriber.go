@@ -15,6 +15,7 @@ const (
 	StateAccepted = "accepted" // posts flow
 	StatePending  = "pending"  // waits for the operator
 	StateRejected = "rejected" // refused or ended by the operator
+	StateLeft     = "left"     // ended by itself; kept for the role that the operator gave it
 )
 
 // What became of our Follow of a member.

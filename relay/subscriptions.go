@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tributary/ingest"
 	"tributary/ingest/state"
 	"tributary/relay/delivery"
 )
@@ -43,7 +44,8 @@ type subscriberSet struct {
 	all     []Subscriber // by time of the first Follow
 	byActor map[string]Subscriber
 	count   int             // accepted subscribers
-	givers  map[string]bool // hosts of those whose posts are passed on
+	givers  map[string]ingest.Grant // hosts whose posts are taken, and what may be done with them
+	limited map[string]bool         // hosts with a limited subscriber, in whatever state
 }
 
 func newSubscriptions(ctx context.Context, d Deps, c Community, cfg Config, allowed *AllowList) (*Subscriptions, error) {
@@ -99,27 +101,28 @@ func (s *Subscriptions) List() []Subscriber { return s.current.Load().all }
 // Count is the number of accepted subscribers.
 func (s *Subscriptions) Count() int { return s.current.Load().count }
 
-// Host reports whether the host, with its port, has an accepted subscriber whose
-// posts are passed on.
-func (s *Subscriptions) Host(host string) bool { return s.current.Load().givers[host] }
+// Host says what may be done with the posts of a host, with its port: GrantNone
+// unless it has an accepted subscriber who may publish.
+func (s *Subscriptions) Host(host string) ingest.Grant { return s.current.Load().givers[host] }
 
 // gives is Host, and asks the table about a host that the copy in memory does not
 // know: another node may have subscribed it a moment ago, and a 403 would lose the
 // posts that it sends to this one.
-func (s *Subscriptions) gives(ctx context.Context, host string) (bool, error) {
-	if s.Host(host) {
-		return true, nil
+func (s *Subscriptions) gives(ctx context.Context, host string) (ingest.Grant, error) {
+	if grant := s.Host(host); grant != ingest.GrantNone {
+		return grant, nil
 	}
 	var one int
-	err := s.db.Read().QueryRowContext(ctx, `SELECT 1 FROM subscribers WHERE host = $1 AND state = $2 AND role IN ($3, $4) LIMIT 1`,
-		host, StateAccepted, string(RoleBoth), string(RolePublish)).Scan(&one)
+	err := s.db.Read().QueryRowContext(ctx, `SELECT 1 FROM subscribers WHERE host = $1 AND state = $2 AND role IN ($3, $4, $5) LIMIT 1`,
+		host, StateAccepted, string(RoleBoth), string(RolePublish), string(RoleLimited)).Scan(&one)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return false, nil
+		return ingest.GrantNone, nil
 	case err != nil:
-		return false, fmt.Errorf("relay: looking for a subscriber on %s: %w", host, err)
+		return ingest.GrantNone, fmt.Errorf("relay: looking for a subscriber on %s: %w", host, err)
 	}
-	return true, s.Refresh(context.WithoutCancel(ctx))
+	err = s.Refresh(context.WithoutCancel(ctx))
+	return s.Host(host), err
 }
 
 // Actor returns the subscription of an actor.
@@ -140,18 +143,38 @@ func (s *Subscriptions) Refresh(ctx context.Context) error {
 	if slices.Equal(all, s.current.Load().all) {
 		return nil
 	}
-	set := &subscriberSet{all: all, byActor: make(map[string]Subscriber, len(all)), givers: make(map[string]bool)}
-	for _, sub := range all {
-		set.byActor[sub.Actor] = sub
-		if sub.State == StateAccepted {
-			set.count++
-			set.givers[sub.Host] = set.givers[sub.Host] || sub.Role.publishes()
-		}
-	}
-	s.current.Store(set)
+	s.current.Store(newSubscriberSet(all))
 	close(s.changed)
 	s.changed = make(chan struct{})
 	return nil
+}
+
+// newSubscriberSet sorts them. One limited subscriber limits its host: another account of
+// it that follows too must not lift what the operator decided.
+func newSubscriberSet(all []Subscriber) *subscriberSet {
+	set := &subscriberSet{
+		all: all, byActor: make(map[string]Subscriber, len(all)),
+		givers: make(map[string]ingest.Grant), limited: make(map[string]bool),
+	}
+	for _, sub := range all {
+		set.byActor[sub.Actor] = sub
+		if sub.Role == RoleLimited {
+			set.limited[sub.Host] = true
+		}
+	}
+	for _, sub := range all {
+		if sub.State != StateAccepted {
+			continue
+		}
+		set.count++
+		switch {
+		case set.limited[sub.Host]:
+			set.givers[sub.Host] = ingest.GrantLimited
+		case sub.Role.publishes():
+			set.givers[sub.Host] = ingest.GrantSubscriber
+		}
+	}
+	return set
 }
 
 // settled reads the copy anew after a change. If that fails the change stands,

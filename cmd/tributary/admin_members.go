@@ -59,12 +59,16 @@ func newSubscribersChangeCommand(action string, cmd *cobra.Command) *cobra.Comma
 func newSubscribersRoleCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "role HOST|ACTOR ROLE",
-		Short: "Say what a member may do: both, publish, receive or paused",
+		Short: "Say what a member may do: both, publish, receive, limited or paused",
 		Long: `Say what a member may do:
 
   both     its posts are passed on, and it gets those of others
   publish  its posts are passed on; it gets none
-  receive  it gets posts; its own are refused
+  receive  it gets posts; its own are refused, so that nothing of them is here
+  limited  it gets posts; its own are taken, and shown and counted here as far as their
+           authors agree, but not passed on to members. What it passes on of others is
+           ignored, and one that follows the actor is not followed back. All of its
+           host is limited, also who follows later
   paused   neither; when it goes on, it goes on from where it stood`,
 		Example: "  tributary admin subscribers role big.example publish",
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -117,7 +117,7 @@ func TestAdminRefusals(t *testing.T) {
 		"subscribers filter nobody.example":                "nobody.example",
 		"quarantine release nobody.example":                "not in quarantine",
 		"subscribers link nobody.example":                  "nobody.example",
-		"subscribers role a.example all":                   "both, publish, receive, paused",
+		"subscribers role a.example all":                   "both, publish, receive, limited, paused",
 		"sources --sort love":                              "sorted by one of",
 		"sources --offset -1":                              "not negative",
 		"subscribers replay nobody.example --from 1":       "nobody.example",

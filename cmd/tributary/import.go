@@ -51,7 +51,7 @@ them. Old and new relay must not run at the same time. A subscription whose acto
 inbox was not kept is completed by fetching it; what is left out is named with the
 reason. Posts start with those that come after the import. Servers that follow the
 actor (Pleroma, Akkoma) are followed again when the relay starts, which they accept
-by themselves. Domains that were limited may receive, and not publish.
+by themselves. Domains that were limited have the role limited.
 
 Import is one step: it is done as a whole or not at all, and a second time changes
 nothing. What is here already stays as it is. If subscribers know another key than

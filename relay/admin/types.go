@@ -41,9 +41,9 @@ type Subscriber struct {
 	Actor           string           `json:"actor"`
 	Host            string           `json:"host"`
 	Inbox           string           `json:"inbox"`
-	State           string           `json:"state"`                 // "accepted", "pending" or "rejected"
+	State           string           `json:"state"`                 // "accepted", "pending", "rejected" or "left"
 	Style           string           `json:"style"`                 // "forward" (Mastodon) or "announce" (LitePub)
-	Role            string           `json:"role"`                  // "both", "publish", "receive" or "paused"
+	Role            string           `json:"role"`                  // "both", "publish", "receive", "limited" or "paused"
 	Back            string           `json:"follow_back,omitempty"` // what became of our Follow of it: "pending", "accepted", "rejected"
 	Filter          *delivery.Filter `json:"filter,omitempty"`      // which posts it wants; nil: all
 	Software        Software         `json:"software,omitzero"`     // that its server says it runs

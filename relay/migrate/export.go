@@ -23,7 +23,7 @@ type Export struct {
 	Key      string   // private, PEM; "" if the files have none
 	Members  []Member // its subscribers
 	Blocked  []Domain
-	Limited  []string // domains that get posts, and whose own are not passed on
+	Limited  []string // domains that get posts, and whose own are taken and not passed on
 	Allowed  []string // domains
 
 	BannedSoftware []string // names; nothing becomes of them

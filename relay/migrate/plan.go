@@ -50,7 +50,7 @@ func Plan(ctx context.Context, e Export, actors Actors, progress func(done, tota
 	for _, name := range e.Limited {
 		if key := domainKey(name); key != "" && !p.limited[key] {
 			p.limited[key] = true // said once
-			p.skip(key, "it was limited to receiving, and nobody of it is subscribed")
+			p.skip(key, "it was limited, and nobody of it is subscribed")
 		}
 	}
 	return p.plan, p.skipped, nil
@@ -103,7 +103,7 @@ func (p *planning) member(m completed) {
 	}
 	if host, err := ap.Host(m.Actor); err == nil {
 		if _, limited := p.limited[host]; limited {
-			sub.Role, p.limited[host] = relay.RoleReceive, true
+			sub.Role, p.limited[host] = relay.RoleLimited, true
 		}
 	}
 	p.plan.Subscribers = append(p.plan.Subscribers, sub)

@@ -77,11 +77,11 @@ func TestPlanOfActivityRelay(t *testing.T) {
 	plan, why := planOf(t, nil, "activity-relay.txt")
 	same(t, "subscribers", described(plan.Subscribers),
 		"https://mastodon.example/actor https://mastodon.example/inbox https://mastodon.example/inbox accepted both announce=false true",
-		"https://quiet.example/users/relay.actor https://quiet.example/inbox https://quiet.example/inbox accepted receive announce=false true",
+		"https://quiet.example/users/relay.actor https://quiet.example/inbox https://quiet.example/inbox accepted limited announce=false true",
 		"https://moved.example/actor", "https://sub.spam.example/actor", // whom TakeOver refuses
 		"https://pleroma.example/relay https://pleroma.example/inbox https://pleroma.example/inbox accepted both announce=true true",
 	)
-	same(t, "skipped", why, `"*.bad.example": this is not a domain`, "lost.example: neither its actor nor its inbox is known", "gone.example: it was limited to receiving")
+	same(t, "skipped", why, `"*.bad.example": this is not a domain`, "lost.example: neither its actor nor its inbox is known", "gone.example: it was limited")
 	if len(plan.Blocks) != 1 || plan.Blocks[0].Key != "spam.example" {
 		t.Errorf("blocks: %v", plan.Blocks)
 	}
