@@ -52,7 +52,7 @@ func (g Grant) Relayable() bool { return g >= GrantSubscriber && g <= GrantHoste
 
 // String is its name in metrics and lists.
 func (g Grant) String() string {
-	names := [...]string{"none", "subscriber", "relay", "hosted", "stream", "fasp", "followed"}
+	names := [...]string{"none", "subscriber", "relay", "hosted", "stream", "fasp", "followed", "limited"}
 	if int(g) < len(names) {
 		return names[g]
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"tributary/ingest"
 )
 
 // Config is what an operator may say about the relay. The zero value works.
@@ -24,6 +26,9 @@ type Config struct {
 	// PostsPerMinute bounds what one server gives: posts, edits and Announces.
 	// Default 0: there is no limit.
 	PostsPerMinute int
+	// BodyMax bounds what one inbox request brings, in bytes; what takes something back may
+	// have ingest.MaxDocumentBytes. Default and most: that.
+	BodyMax int
 	// RequestsMax bounds the inbox requests under way. Default 1024. Each holds
 	// at most what was received of its body, so slow bodies cost sockets, not memory.
 	RequestsMax int
@@ -58,6 +63,7 @@ func (c *Config) applyDefaults() {
 	if c.Mode == "" {
 		c.Mode = ModeOpen
 	}
+	c.BodyMax = orInt(c.BodyMax, ingest.MaxDocumentBytes)
 	c.RequestsMax = orInt(c.RequestsMax, 1024)
 	c.KeyWaitsPerHostMax = orInt(c.KeyWaitsPerHostMax, max(1, c.RequestsMax/32))
 	c.WorkersMax = orInt(c.WorkersMax, 256)
@@ -79,6 +85,9 @@ func (c *Config) validate() error {
 		if n < 0 {
 			return fmt.Errorf("relay: %s is %d: must not be negative", name, n)
 		}
+	}
+	if c.BodyMax != 0 && (c.BodyMax < BodyMaxLeast || c.BodyMax > ingest.MaxDocumentBytes) {
+		return fmt.Errorf("relay: body_max is %d: must be from %d to %d", c.BodyMax, BodyMaxLeast, ingest.MaxDocumentBytes)
 	}
 	if c.Mode != "" && !slices.Contains(Modes, c.Mode) {
 		return fmt.Errorf("relay: there is no mode %q", c.Mode)

@@ -4,7 +4,7 @@
 // # Purpose
 //
 // [Relay] serves the actor (/actor), WebFinger, host-meta, NodeInfo and the
-// inbox of one [Community], and owns the tables keys, subscribers and blocks, and
+// inbox of one [Community], and owns the tables keys, subscribers, blocks, allowed and limits, and
 // with package relay/delivery the rows of lanes that it opens and closes. The
 // inbox authenticates a request (FEDERATION.md, What is taken), settles in it what is addressed
 // to the relay actor, and gives everything else to ingest.Admission.
@@ -48,6 +48,7 @@
 //	replay     accepted before: 202 and nothing else
 //	document   parse, blocks of all whom it concerns                            400 403
 //	settle     Follow, Undo, Block, Accept, Reject addressed to us              403 422
+//	limits     of the sender's server: bytes, posts in a minute                 413 429
 //	admit      everything else; a forwarded document by a signature inside it   admission's refusals
 //
 // # Map
@@ -84,6 +85,7 @@
 //	blocklist.go      lists of domains, as admins exchange them
 //	blocks_import.go  what the block of such a list does
 //	slots.go          bounds
+//	limits.go         what single servers may give
 //	quarantine.go     who gives too much in a minute
 //	sources.go        what each server gave, for the operator
 //	refuse.go         reasons

@@ -10,6 +10,8 @@ var (
 	ErrBlockKey      = errors.New("neither a host nor an actor URI")
 	ErrBlockList     = errors.New("not a block-list")
 	ErrNotAllowed    = errors.New("no such domain in the allow-list")
+	ErrLimit         = errors.New("no such limit can be set")
+	ErrNotLimited    = errors.New("no such limit")
 	ErrRole          = errors.New("no such role")
 	ErrKeyKnown      = errors.New("the relay has another key, which its subscribers know")
 )

@@ -59,6 +59,7 @@ type inbox struct {
 	subs       *Subscriptions
 	blocks     *Blocks
 	quarantine *Quarantine
+	limits     *Limits
 	replays    *replays
 	known      func(ctx context.Context, actor string) (bool, error)
 	alive      func(ctx context.Context, host string)
@@ -336,9 +337,8 @@ func withdraws(kind string) bool {
 // Admit's acknowledgement: a crash in between makes a replay possible, which
 // the log's repeat window drops.
 func (in *inbox) admit(ctx context.Context, req *request) (string, error) {
-	if !withdraws(req.activity.Type) && in.quarantine.take(hostOf(req.signer.URI)) > 0 {
-		return "", refuse(http.StatusTooManyRequests, reasonQuarantine,
-			"your server sends more than %d activities a minute, and is left out for some minutes; nothing that it takes back is", in.cfg.PostsPerMinute)
+	if err := in.checkLimits(req); err != nil {
+		return "", err
 	}
 	arrival, err := in.arrival(ctx, req, req.signer)
 	if err != nil {
@@ -354,6 +354,25 @@ func (in *inbox) admit(ctx context.Context, req *request) (string, error) {
 		in.log.WarnContext(ctx, "signature not remembered: the repeat window of the log must catch a replay", "err", err)
 	}
 	return string(outcome), nil
+}
+
+// checkLimits asks whether the sender's server gives too much: in a minute, or at once.
+// What takes something back is always taken.
+func (in *inbox) checkLimits(req *request) error {
+	if withdraws(req.activity.Type) {
+		return nil
+	}
+	host := hostOf(req.signer.URI)
+	perMinute, bodyMax := in.limits.Host(host)
+	if len(req.body) > bodyMax {
+		return refuse(http.StatusRequestEntityTooLarge, reasonBodyMax,
+			"the document has %d bytes, and this relay takes %d of your server at most; what it takes back may have %d", len(req.body), bodyMax, ingest.MaxDocumentBytes)
+	}
+	if in.quarantine.take(host, perMinute) > 0 {
+		return refuse(http.StatusTooManyRequests, reasonQuarantine,
+			"your server sends more than %d activities a minute, and is left out for some minutes; nothing that it takes back is", perMinute)
+	}
+	return nil
 }
 
 func (in *inbox) arrival(ctx context.Context, req *request, signer *ap.Actor) (ingest.Arrival, error) {

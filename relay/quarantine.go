@@ -20,8 +20,7 @@ const quarantineHostsMax = 16384
 // takes something back (Delete, Undo, Block) is never counted. It lives in memory:
 // a restart forgets it. Safe for concurrent use.
 type Quarantine struct {
-	perMinute int // 0: no limit
-	now       func() time.Time
+	now func() time.Time
 
 	mu    sync.Mutex
 	hosts map[string]*flow // guarded by mu
@@ -36,13 +35,14 @@ type flow struct {
 	refused int64
 }
 
-func newQuarantine(perMinute int) *Quarantine {
-	return &Quarantine{perMinute: perMinute, now: time.Now, hosts: make(map[string]*flow)}
+func newQuarantine() *Quarantine {
+	return &Quarantine{now: time.Now, hosts: make(map[string]*flow)}
 }
 
-// take counts one more, and reports how long the server is to wait; 0 lets it in.
-func (q *Quarantine) take(host string) time.Duration {
-	if q.perMinute == 0 {
+// take counts one more of a server that may give so many in a minute, 0 for no limit,
+// and reports how long it is to wait; 0 lets it in.
+func (q *Quarantine) take(host string, perMinute int) time.Duration {
+	if perMinute == 0 {
 		return 0
 	}
 	now := q.now()
@@ -62,7 +62,7 @@ func (q *Quarantine) take(host string) time.Duration {
 	f.count++
 	switch {
 	case f.until.After(now):
-	case f.count <= q.perMinute:
+	case f.count <= perMinute:
 		f.since, f.until, f.refused = time.Time{}, time.Time{}, 0
 		return 0
 	default:

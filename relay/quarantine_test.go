@@ -9,11 +9,11 @@ import (
 
 func TestQuarantine(t *testing.T) {
 	now := time.Unix(1000, 0)
-	q := newQuarantine(3)
+	q := newQuarantine()
 	q.now = func() time.Time { return now }
 	send := func(host string, n int) (refused int) {
 		for range n {
-			if q.take(host) > 0 {
+			if q.take(host, 3) > 0 {
 				refused++
 			}
 		}
@@ -42,12 +42,12 @@ func TestQuarantine(t *testing.T) {
 		t.Error("not released")
 	}
 	for i := range 2 * quarantineHostsMax {
-		q.take(fmt.Sprint(i, ".example"))
+		q.take(fmt.Sprint(i, ".example"), 3)
 	}
 	if len(q.hosts) > quarantineHostsMax {
 		t.Errorf("%d hosts are kept", len(q.hosts))
 	}
-	if off := newQuarantine(0); off.take("a.example") != 0 || len(off.hosts) != 0 {
+	if off := newQuarantine(); off.take("a.example", 0) != 0 || len(off.hosts) != 0 {
 		t.Error("no limit counts")
 	}
 }

@@ -38,6 +38,7 @@ const (
 	reasonNotYours      = "not_your_subscription"
 	reasonUnavailable   = "unavailable"
 	reasonQuarantine    = "quarantine"
+	reasonBodyMax       = "body_max"
 
 	verdictReplay       = "replay"
 	verdictGoneUnknown  = "gone_unknown"

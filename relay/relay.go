@@ -50,6 +50,7 @@ type Relay struct {
 	subscriptions *Subscriptions
 	blocks        *Blocks
 	allowed       *AllowList
+	limits        *Limits
 	quarantine    *Quarantine
 	sources       *Sources
 	replays       *replays
@@ -82,8 +83,12 @@ func New(ctx context.Context, c Community, cfg Config, d Deps) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits, err := newLimits(ctx, d.DB, cfg)
+	if err != nil {
+		return nil, err
+	}
 	r := &Relay{
-		community: c, cfg: cfg, subscriptions: subs, blocks: blocks, allowed: allowed, quarantine: newQuarantine(cfg.PostsPerMinute), sources: newSources(), replays: newReplays(d.DB, d.Log),
+		community: c, cfg: cfg, subscriptions: subs, blocks: blocks, allowed: allowed, limits: limits, quarantine: newQuarantine(), sources: newSources(), replays: newReplays(d.DB, d.Log),
 		admission: d.Admission, db: d.DB, log: d.Log,
 	}
 	if r.links, err = newLinks(d.Key); err != nil {
@@ -116,7 +121,7 @@ func (d *Deps) applyDefaults() {
 func newInbox(r *Relay, d Deps) *inbox {
 	return &inbox{
 		community: r.community, cfg: r.cfg, keys: d.Keys, admission: d.Admission,
-		subs: r.subscriptions, blocks: r.blocks, quarantine: r.quarantine, replays: r.replays, known: d.Known, alive: d.Alive, sources: r.sources,
+		subs: r.subscriptions, blocks: r.blocks, quarantine: r.quarantine, limits: r.limits, replays: r.replays, known: d.Known, alive: d.Alive, sources: r.sources,
 		requests: make(slots, r.cfg.RequestsMax), workers: make(slots, r.cfg.WorkersMax),
 		documents: make(slots, documentsMax), proofs: make(slots, max(1, runtime.GOMAXPROCS(0)/2)),
 		keyWaits: newHostSlots(r.cfg.KeyWaitsPerHostMax),
@@ -201,6 +206,9 @@ func (r *Relay) Blocks() *Blocks { return r.blocks }
 // Allowed is who need not be approved.
 func (r *Relay) Allowed() *AllowList { return r.allowed }
 
+// Limits is what single servers may give.
+func (r *Relay) Limits() *Limits { return r.limits }
+
 // Quarantine is who gave too much, and is left out for a while.
 func (r *Relay) Quarantine() *Quarantine { return r.quarantine }
 
@@ -229,8 +237,8 @@ func (r *Relay) Run(ctx context.Context) error {
 }
 
 func (r *Relay) refresh(ctx context.Context) {
-	err := errors.Join(r.subscriptions.Refresh(ctx), r.blocks.Refresh(ctx), r.allowed.Refresh(ctx))
+	err := errors.Join(r.subscriptions.Refresh(ctx), r.blocks.Refresh(ctx), r.allowed.Refresh(ctx), r.limits.Refresh(ctx))
 	if err != nil && ctx.Err() == nil {
-		r.log.WarnContext(ctx, "subscriptions and blocks not read anew", "err", err)
+		r.log.WarnContext(ctx, "subscriptions, blocks and limits not read anew", "err", err)
 	}
 }

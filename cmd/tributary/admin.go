@@ -24,7 +24,7 @@ func newAdminCommand() *cobra.Command {
 directory, where serve listens on a socket that only its own user can open.`,
 		Example: `  tributary admin token create --scope read
   tributary admin --data /var/lib/tributary subscribers list`,
-	}, newTokenCommand(), newSubscribersCommand(), newAllowCommand(), newBlockCommand(), newSourcesCommand(), newQuarantineCommand(), newStatsCommand())
+	}, newTokenCommand(), newSubscribersCommand(), newAllowCommand(), newBlockCommand(), newSourcesCommand(), newQuarantineCommand(), newLimitCommand(), newStatsCommand())
 	config.AddFlags(cmd.PersistentFlags(), "data")
 	cmd.PersistentFlags().Bool("json", false, "print JSON instead of a table")
 	return cmd

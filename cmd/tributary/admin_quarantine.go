@@ -10,7 +10,7 @@ import (
 func newQuarantineCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "quarantine",
-		Short:   "Servers that gave more than relay.posts_per_minute, and are left out for a while",
+		Short:   "Servers that gave more posts a minute than they may, and are left out for a while",
 		Example: "  tributary admin quarantine list",
 	}, newQuarantineListCommand(), newQuarantineReleaseCommand())
 }

@@ -79,6 +79,10 @@ func TestAdminCommands(t *testing.T) {
 		{"allow add FRIENDS.example --note asked", `^friends\.example is allowed\n$`},
 		{"sources", `(?m)^HOST +GRANT +ACCEPTED +REFUSED .*\ncounted by this node since `},
 		{"quarantine list", `^HOST +SINCE +UNTIL +REFUSED\n$`},
+		{"limit set BIG.example --posts-per-minute 600 --note asked", `^big\.example may give: posts a minute 600, bytes of one as all\n$`},
+		{"limit set free.example --posts-per-minute 0 --body 16KiB", `^free\.example may give: posts a minute no limit, bytes of one 16KiB\n$`},
+		{"limit list", `(?m)^DOMAIN +POSTS/MIN +BODY +SINCE +NOTE\nbig\.example +600 +as all +\S+ \S+Z +asked\nfree\.example +no limit +16KiB .* -$`},
+		{"limit remove big.example", `^big\.example may give what all may\n$`},
 		{"allow list", `(?m)^DOMAIN +SINCE +NOTE\nfriends\.example +\S+ \S+Z +asked\n$`},
 		{"allow remove friends.example", `not in the list any more`},
 		{"block add spam.example --reason spam --dry-run", `^would block domain spam\.example: 0 subscriptions, 0 authors\nhost +spam\.example\n$`},
@@ -95,7 +99,7 @@ func TestAdminCommands(t *testing.T) {
 			t.Errorf("%s: %v\n%s", c.args, err, out)
 		}
 	}
-	for _, args := range []string{"token create --scope read", "token list", "subscribers list", "allow list", "block add x.example --dry-run", "block list", "sources --sort bytes --limit 3", "stats"} {
+	for _, args := range []string{"token create --scope read", "token list", "subscribers list", "allow list", "limit list", "block add x.example --dry-run", "block list", "sources --sort bytes --limit 3", "stats"} {
 		out, err := run(t, append([]string{"admin", "--json", "--data", data}, strings.Fields(args)...)...)
 		if err != nil || !json.Valid([]byte(out)) || out == "null\n" {
 			t.Errorf("%s --json: %v\n%s", args, err, out)
@@ -132,6 +136,11 @@ func TestAdminRefusals(t *testing.T) {
 		"block import testdata/none.csv":                   "the list cannot be read",
 		"block add https://a.example/":                     "a.example",
 		"block ad":                                         "did you mean add?",
+		"limit set a.example":                              "neither how many posts nor how large",
+		"limit set a.example --body 1KiB":                  "4096 at least",
+		"limit set a.example --body 1MiB":                  "262144 at most",
+		"limit set a.example --body x":                     "not a size",
+		"limit remove nobody.example":                      "no limit of its own",
 	} {
 		_, err := run(t, append([]string{"admin", "--data", data}, strings.Fields(args)...)...)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -230,6 +230,9 @@ func TestPublic(t *testing.T) {
 		{"GET", "/stats?access_token=mine", "", 401},
 		{"DELETE", "/subscribers?key=good.example", "Bearer other", 401},
 		{"DELETE", "/subscribers?key=nobody.example", "Bearer mine", 404},
+		{"GET", "/limits", "Bearer mine", 200},
+		{"GET", "/limits", "", 401},
+		{"DELETE", "/limits?domain=nobody.example", "Bearer mine", 404},
 		{"POST", "/query", "Bearer mine", 404},
 		{"GET", "/../v1/stats", "Bearer mine", 404},
 	} {

@@ -105,6 +105,23 @@ func (c *Client) Release(ctx context.Context, host string) error {
 	return c.do(ctx, http.MethodDelete, "/v1/quarantine", url.Values{"host": {host}}, nil, nil)
 }
 
+// ListLimits lists the limits of single servers.
+func (c *Client) ListLimits(ctx context.Context) (list []Limit, err error) {
+	err = c.do(ctx, http.MethodGet, "/v1/limits", nil, nil, &list)
+	return list, err
+}
+
+// SetLimit limits a domain.
+func (c *Client) SetLimit(ctx context.Context, l Limit) (set Limit, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/limits", nil, l, &set)
+	return set, err
+}
+
+// RemoveLimit ends the limit of a domain.
+func (c *Client) RemoveLimit(ctx context.Context, domain string) error {
+	return c.do(ctx, http.MethodDelete, "/v1/limits", url.Values{"domain": {domain}}, nil, nil)
+}
+
 // ListAllowed lists the allowed domains.
 func (c *Client) ListAllowed(ctx context.Context) (list []Allowed, err error) {
 	err = c.do(ctx, http.MethodGet, "/v1/allowed", nil, nil, &list)

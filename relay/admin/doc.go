@@ -15,7 +15,7 @@
 //
 //	types.go        what goes over the socket
 //	service.go      Service: tokens, subscribers, blocks
-//	members.go      approval, roles, the allow-list
+//	members.go      approval, roles, the allow-list, limits, the quarantine
 //	replay.go       sending again, resuming
 //	sources.go      what gives the relay posts
 //	blocklist.go    import of block-lists

@@ -70,6 +70,17 @@ func (s *Service) actions() *http.ServeMux {
 	mux.HandleFunc("DELETE /v1/quarantine", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
 		return struct{}{}, s.Release(ctx, r.FormValue("host"))
 	}))
+	mux.HandleFunc("GET /v1/limits", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.ListLimits(ctx) }))
+	mux.HandleFunc("POST /v1/limits", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		var in Limit
+		if err := read(r, &in); err != nil {
+			return nil, err
+		}
+		return s.SetLimit(ctx, in)
+	}))
+	mux.HandleFunc("DELETE /v1/limits", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		return struct{}{}, s.RemoveLimit(ctx, r.FormValue("domain"))
+	}))
 	mux.HandleFunc("GET /v1/allowed", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.ListAllowed(ctx) }))
 	mux.HandleFunc("POST /v1/allowed", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
 		var in Allowed

@@ -78,6 +78,50 @@ func (s *Service) Release(_ context.Context, host string) error {
 	return nil
 }
 
+// ListLimits lists the limits of single servers, oldest first.
+func (s *Service) ListLimits(ctx context.Context) ([]Limit, error) {
+	all, err := s.Relay.Limits().List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Limit, 0, len(all))
+	for _, l := range all {
+		list = append(list, Limit(l))
+	}
+	return list, nil
+}
+
+// SetLimit limits a domain, in place of what was said of it before.
+func (s *Service) SetLimit(ctx context.Context, l Limit) (Limit, error) {
+	domain, err := domainOf(l.Domain)
+	if err != nil {
+		return Limit{}, err
+	}
+	l.Domain = domain
+	err = s.Relay.Limits().Set(ctx, relay.Limit(l))
+	if errors.Is(err, relay.ErrLimit) {
+		err = fmt.Errorf("admin: %w: %w", ErrInput, err)
+	}
+	if err != nil {
+		return Limit{}, err
+	}
+	s.Log.InfoContext(ctx, "limit set", "domain", domain)
+	return l, nil
+}
+
+// RemoveLimit lets what holds for all hold for a domain.
+func (s *Service) RemoveLimit(ctx context.Context, domain string) error {
+	domain, err := domainOf(domain)
+	if err != nil {
+		return err
+	}
+	err = s.Relay.Limits().Remove(ctx, domain)
+	if errors.Is(err, relay.ErrNotLimited) {
+		return fmt.Errorf("admin: %w: %s has no limit of its own", ErrNotFound, domain)
+	}
+	return err
+}
+
 // linkFor is how long a link to a member's page is valid.
 const linkFor = 7 * 24 * time.Hour
 

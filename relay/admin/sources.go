@@ -14,7 +14,7 @@ import (
 // Source is what one server gave this node.
 type Source struct {
 	Host          string           `json:"host"`
-	Grant         string           `json:"grant"` // why its posts are passed on: "subscriber", or "none"
+	Grant         string           `json:"grant"` // why its posts are taken: "subscriber", "limited" (not passed on), or "none"
 	First         time.Time        `json:"first"`
 	Last          time.Time        `json:"last"`
 	PostsLast     float64          `json:"posts_per_minute"`
@@ -70,11 +70,8 @@ func (s *Service) Sources(_ context.Context, r SourcesRequest) (SourcesPage, err
 
 func (s *Service) sourceOf(src relay.Source) Source {
 	one := Source{
-		Host: src.Host, Grant: "none", First: src.First, Last: src.Last, PostsLast: src.Posts, BadSignatures: src.Signatures, Bytes: src.Bytes,
+		Host: src.Host, Grant: s.Relay.Subscriptions().Host(src.Host).String(), First: src.First, Last: src.Last, PostsLast: src.Posts, BadSignatures: src.Signatures, Bytes: src.Bytes,
 		AcceptedAs: src.Accepted, RefusedFor: src.Refused,
-	}
-	if s.Relay.Subscriptions().Host(src.Host) {
-		one.Grant = "subscriber"
 	}
 	for _, n := range src.Accepted {
 		one.Accepted += n

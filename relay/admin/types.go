@@ -95,6 +95,15 @@ type Quarantined struct {
 	Refused int64     `json:"refused"` // activities since then
 }
 
+// Limit is what the servers of a domain may give, where that differs from what all may.
+type Limit struct {
+	Domain         string    `json:"domain"`                     // with its subdomains, each server counted by itself
+	PostsPerMinute *int      `json:"posts_per_minute,omitempty"` // absent: relay.posts_per_minute; 0: no limit
+	BodyMax        *int      `json:"body_max,omitempty"`         // bytes; absent: relay.body_max
+	Note           string    `json:"note,omitempty"`
+	Created        time.Time `json:"created,omitzero"`
+}
+
 // Link opens the page where a member's admin sets which posts it gets.
 type Link struct {
 	Actor string    `json:"actor"`

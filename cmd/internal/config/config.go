@@ -87,7 +87,8 @@ type Database struct {
 // Relay says who may subscribe.
 type Relay struct {
 	Mode           string `yaml:"mode" default:"open" oneof:"open,approval,allow-list" doc:"open: every server that is not blocked. approval: those that the operator approves (tributary admin subscribers approve), and allowed domains at once. allow-list: allowed domains only (tributary admin allow)."`
-	PostsPerMinute int    `yaml:"posts_per_minute" default:"0" doc:"Posts, edits and boosts that one server may give in a minute. One that gives more is left out for ten minutes, with 429, which tributary admin quarantine shows; deletions are always taken. 0: no limit."`
+	PostsPerMinute int    `yaml:"posts_per_minute" default:"0" doc:"Posts, edits and boosts that one server may give in a minute. One that gives more is left out for ten minutes, with 429, which tributary admin quarantine shows; deletions are always taken. 0: no limit. Single servers: tributary admin limit."`
+	BodyMax        Bytes  `yaml:"body_max" default:"256KiB" min:"4096" doc:"Bytes that one activity may have, from 4KiB to 256KiB; larger ones get 413. Deletions may always have 256KiB. Single servers: tributary admin limit."`
 }
 
 // Delivery to the servers that subscribed.

@@ -26,6 +26,7 @@ func (l *loader) rules() {
 	if c.Dev {
 		l.dev()
 	}
+	l.check("relay.body_max", checkBodyMax(c.Relay.BodyMax))
 	l.https()
 	l.kafka()
 	l.check("clickhouse.url", checkClickHouse(c.ClickHouse))
@@ -83,6 +84,16 @@ func (l *loader) check(path string, err error) {
 	if err != nil {
 		l.fault(path, err)
 	}
+}
+
+// documentBytes is the largest document that is read at all (ingest.MaxDocumentBytes).
+const documentBytes = 256 << 10
+
+func checkBodyMax(n Bytes) error {
+	if n > documentBytes {
+		return fmt.Errorf("is %s, and nothing larger than %s is read", n, Bytes(documentBytes))
+	}
+	return nil
 }
 
 func notEmpty(s string) error {

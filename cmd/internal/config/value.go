@@ -171,3 +171,12 @@ func splitList(text string) []string {
 	}
 	return list
 }
+
+// Set and Type let a size be a flag.
+func (b *Bytes) Set(text string) (err error) {
+	*b, err = parseBytes(text)
+	return err
+}
+
+// Type is what help calls it.
+func (*Bytes) Type() string { return "size" }

@@ -16,7 +16,7 @@ func (d *Daemon) openRelay(ctx context.Context) error {
 	tail := d.ingest.Tail()
 	r, err := relay.New(ctx, d.community, relay.Config{
 		Name: d.cfg.Title, Summary: d.cfg.Description, Contact: d.cfg.Contact, Version: d.version, AnyHost: d.cfg.Dev,
-		Mode: relay.Mode(d.cfg.Relay.Mode), PostsPerMinute: d.cfg.Relay.PostsPerMinute,
+		Mode: relay.Mode(d.cfg.Relay.Mode), PostsPerMinute: d.cfg.Relay.PostsPerMinute, BodyMax: int(d.cfg.Relay.BodyMax),
 	}, relay.Deps{
 		DB: d.db, Key: d.key, Keys: d.remote, Admission: d.admission,
 		Next:     func() uint64 { return tail.Tip() + 1 },
