@@ -13,7 +13,7 @@ import (
 // Affected is whom a block concerns.
 type Affected struct {
 	Subscribers []Subscriber // their subscriptions end
-	Hosts       []string     // the blocked domain and those below it that we know; nil for an actor
+	Hosts       []string     // the blocked domain and those below it that we know; nil for an actor and a software
 	Authors     int          // authors whose posts were taken from there
 }
 
@@ -21,9 +21,12 @@ type Affected struct {
 func (r *Relay) Affected(ctx context.Context, b Block) (Affected, error) {
 	var a Affected
 	for _, sub := range r.subscriptions.List() {
-		if b.Covers(sub.Host, sub.Actor) {
+		if b.Covers(sub.Host, sub.Actor) || b.Scope == ScopeSoftware && sub.Software.Name == b.Key && sub.active() {
 			a.Subscribers = append(a.Subscribers, sub)
 		}
+	}
+	if b.Scope == ScopeSoftware {
+		return a, nil
 	}
 	hosts, authors, err := r.authorsUnder(ctx, b)
 	if err != nil {
@@ -74,7 +77,8 @@ func (r *Relay) eachAuthor(ctx context.Context, f func(uri string)) error {
 }
 
 // Block refuses a domain or an actor from now on, ends its subscriptions and
-// withdraws what is there of it.
+// withdraws what is there of it. Of a software it withdraws nothing: what a server runs
+// is its own word, and a withdrawal is for good.
 //
 // The row is committed first, with the end of the subscriptions, so that nothing
 // new comes in between; then the withdrawals are appended. If that fails, or the
@@ -96,7 +100,7 @@ func (r *Relay) Block(ctx context.Context, b Block) (Affected, error) {
 	if err := r.subscriptions.settled(ctx, "ending the subscriptions of "+b.Key, err); err != nil {
 		return Affected{}, err
 	}
-	keys := affected.Hosts
+	keys := affected.Hosts // none of a software
 	if b.Scope == ingest.ScopeActor {
 		keys = []string{b.Key}
 	}
@@ -109,7 +113,42 @@ func (r *Relay) Block(ctx context.Context, b Block) (Affected, error) {
 	return affected, nil
 }
 
-// Unblock lets a domain or an actor in again. What was withdrawn stays so.
+// blockOf returns the block that covers an actor or an object: its own, its host's, or
+// that of the software that its host says it runs.
+func (r *Relay) blockOf(uri string) (Block, bool) {
+	if block, ok := r.blocks.Actor(uri); ok || !r.blocks.bySoftware() {
+		return block, ok
+	}
+	return r.blocks.Software(r.subscriptions.Software(hostOf(uri)).Name)
+}
+
+// Blocked reports whether nothing of an actor or an object is taken.
+func (r *Relay) Blocked(uri string) bool {
+	_, blocked := r.blockOf(uri)
+	return blocked
+}
+
+// endBlocked ends the subscriptions of who is blocked: when what a server runs is found
+// out after it subscribed, and when it subscribed at a node that did not know the block yet.
+func (r *Relay) endBlocked(ctx context.Context) error {
+	var actors []string
+	for _, sub := range r.subscriptions.List() {
+		block, ok := r.blocks.Software(sub.Software.Name)
+		if !ok {
+			block, ok = r.blocks.Actor(sub.Actor)
+		}
+		if ok && !block.Own() && sub.active() {
+			actors = append(actors, sub.Actor)
+			r.log.InfoContext(ctx, "a subscription of who is blocked ends", "actor", sub.Actor, "block", block.Key)
+		}
+	}
+	if len(actors) == 0 {
+		return nil
+	}
+	return r.subscriptions.end(ctx, actors, true, nothing)
+}
+
+// Unblock lets a domain, an actor or a software in again. What was withdrawn stays so.
 func (r *Relay) Unblock(ctx context.Context, scope ingest.Scope, key string) error {
 	return r.blocks.remove(ctx, scope, key, "", nothing)
 }

@@ -13,13 +13,18 @@ import (
 	"time"
 
 	"tributary/ingest"
+	"tributary/ingest/remote"
 	"tributary/ingest/state"
 )
 
-// Block refuses an actor, or a domain with its subdomains.
+// ScopeSoftware is the scope of a block of all servers that say that they run a software.
+// It is none of the log: such a block withdraws nothing.
+const ScopeSoftware ingest.Scope = 100
+
+// Block refuses an actor, a domain with its subdomains, or a software.
 type Block struct {
-	Scope   ingest.Scope // ScopeActor or ScopeDomain
-	Key     string       // actor URI, or host in lower case and punycode, with a port only if one is meant
+	Scope   ingest.Scope // ScopeActor, ScopeDomain or ScopeSoftware
+	Key     string       // actor URI; host in lower case and punycode, with a port only if one is meant; NodeInfo's name
 	Reason  string       // public
 	Note    string       // the operator's own
 	Created time.Time
@@ -30,6 +35,10 @@ const reasonOwn = "the actor blocked this relay"
 
 // Own reports whether the actor asked for it by a Block of ours.
 func (b Block) Own() bool { return b.Reason == reasonOwn }
+
+// spares reports whether who is blocked may still take something back: what it gave was
+// not withdrawn when it was blocked, or it asked for the block itself.
+func (b Block) spares() bool { return b.Own() || b.Scope == ScopeSoftware }
 
 // ParseBlockKey reads what an operator typed: an actor's URI or a domain.
 func ParseBlockKey(s string) (ingest.Scope, string, error) {
@@ -51,10 +60,23 @@ func ParseBlockKey(s string) (ingest.Scope, string, error) {
 	return ingest.ScopeDomain, host, nil
 }
 
-// Covers reports whether the block covers a host[:port] or an actor's URI on it.
+// ParseSoftware reads the name of a software that an operator typed.
+func ParseSoftware(s string) (string, error) {
+	name, ok := remote.SoftwareName(s)
+	if !ok {
+		return "", fmt.Errorf("relay: reading %q: %w: software has a name such as mastodon", s, ErrBlockKey)
+	}
+	return name, nil
+}
+
+// Covers reports whether the block covers a host[:port] or an actor's URI on it. What a
+// host runs it does not know.
 func (b Block) Covers(host, actor string) bool {
-	if b.Scope == ingest.ScopeActor {
+	switch b.Scope {
+	case ingest.ScopeActor:
 		return actor == b.Key
+	case ScopeSoftware:
+		return false
 	}
 	for name := range parents(host) {
 		if name == b.Key {
@@ -73,9 +95,10 @@ type Blocks struct {
 }
 
 type blockSet struct {
-	all     []Block
-	actors  map[string]Block
-	domains map[string]Block
+	all      []Block
+	actors   map[string]Block
+	domains  map[string]Block
+	software map[string]Block
 }
 
 func newBlocks(ctx context.Context, db *state.DB) (*Blocks, error) {
@@ -109,6 +132,15 @@ func (b *Blocks) Actor(uri string) (Block, bool) {
 	return b.Host(hostOf(uri))
 }
 
+// Software returns the block of a software.
+func (b *Blocks) Software(name string) (Block, bool) {
+	block, ok := b.current.Load().software[name]
+	return block, ok
+}
+
+// bySoftware reports whether any software is blocked.
+func (b *Blocks) bySoftware() bool { return len(b.current.Load().software) > 0 }
+
 // parents yields the names under which a host may be blocked: itself with its
 // port, and itself and each domain above it without.
 func parents(host string) func(func(string) bool) {
@@ -138,7 +170,7 @@ func (b *Blocks) Refresh(ctx context.Context) error {
 		return fmt.Errorf("relay: listing blocks: %w", err)
 	}
 	defer rows.Close()
-	set := &blockSet{actors: make(map[string]Block), domains: make(map[string]Block)}
+	set := &blockSet{actors: make(map[string]Block), domains: make(map[string]Block), software: make(map[string]Block)}
 	for rows.Next() {
 		var block Block
 		var created int64
@@ -147,9 +179,12 @@ func (b *Blocks) Refresh(ctx context.Context) error {
 		}
 		block.Created = time.UnixMilli(created).UTC()
 		set.all = append(set.all, block)
-		if block.Scope == ingest.ScopeActor {
+		switch block.Scope {
+		case ingest.ScopeActor:
 			set.actors[block.Key] = block
-		} else {
+		case ScopeSoftware:
+			set.software[block.Key] = block
+		default:
 			set.domains[block.Key] = block
 		}
 	}

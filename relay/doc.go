@@ -46,7 +46,7 @@
 //	key        from its server, under a deadline and a bound per host           401 503, gone: see gone.go
 //	signature  the key fits, at the second try with the key fetched anew        401
 //	replay     accepted before: 202 and nothing else
-//	document   parse, blocks of all whom it concerns                            400 403
+//	document   parse, blocks of all whom it concerns, and of what they run      400 403
 //	settle     Follow, Undo, Block, Accept, Reject addressed to us              403 422
 //	limits     of the sender's server: bytes, posts in a minute                 413 429
 //	admit      everything else; a forwarded document by a signature inside it   admission's refusals

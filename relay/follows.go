@@ -20,6 +20,9 @@ func (in *inbox) follow(ctx context.Context, req *request) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := in.checkSoftware(ctx, sub); err != nil {
+		return "", err
+	}
 	made, err := in.subs.follow(ctx, sub, in.once(ctx, req))
 	if errors.Is(err, errTooMany) {
 		return "", refuse(http.StatusForbidden, reasonSubscriptions,
@@ -38,6 +41,21 @@ func (in *inbox) follow(ctx context.Context, req *request) (string, error) {
 	}
 	in.log.InfoContext(ctx, "subscribed", "actor", sub.Actor, "inbox", sub.Delivery)
 	return verdictSubscribed, nil
+}
+
+// checkSoftware asks what the server of a new subscriber runs, if a software is blocked:
+// else it would get posts until that is found out.
+func (in *inbox) checkSoftware(ctx context.Context, sub Subscriber) error {
+	if in.survey == nil || !in.blocks.bySoftware() {
+		return nil
+	}
+	if err := in.survey.first(ctx, due{host: sub.Host, actor: sub.Actor}); err != nil {
+		return err
+	}
+	if block, ok := in.blockOf(sub.Actor); ok {
+		return blocked(block)
+	}
+	return nil
 }
 
 // subscriber reads a Follow and its actor's inboxes.

@@ -58,6 +58,8 @@ type inbox struct {
 	admission  admitter
 	subs       *Subscriptions
 	blocks     *Blocks
+	blockOf    func(uri string) (Block, bool)
+	survey     *survey // nil: nobody is asked what it runs
 	quarantine *Quarantine
 	limits     *Limits
 	replays    *replays
@@ -265,6 +267,9 @@ func tooLarge() *ingest.Refusal {
 
 func blocked(block Block) *ingest.Refusal {
 	message := block.Key + " is blocked here"
+	if block.Scope == ScopeSoftware {
+		message = block.Key + ", which the server says it runs, is blocked here"
+	}
 	if block.Reason != "" {
 		message += ": " + block.Reason
 	}
@@ -319,8 +324,8 @@ func (in *inbox) checkPolicy(req *request) error {
 		author = a.Object.AttributedTo
 	}
 	for _, uri := range []string{req.signer.URI, a.Actor, author, a.ObjectID} {
-		block, ok := in.blocks.Actor(uri)
-		if ok && (!block.Own() || !withdraws(a.Type)) {
+		block, ok := in.blockOf(uri)
+		if ok && (!block.spares() || !withdraws(a.Type)) {
 			return blocked(block)
 		}
 	}
@@ -328,7 +333,7 @@ func (in *inbox) checkPolicy(req *request) error {
 }
 
 // withdraws reports whether an activity takes something back. An actor who
-// blocked us may still do that.
+// blocked us, and a server whose software is blocked, may still do that.
 func withdraws(kind string) bool {
 	return kind == "Delete" || kind == "Undo" || kind == "Block"
 }

@@ -26,6 +26,7 @@ func TestLimitedIsShownAndNotRelayed(t *testing.T) {
 		t.Fatal(got)
 	}
 	e.setRole(server, RoleLimited)
+	e.ingest.CatchUp()
 	from := e.ingest.Tail.Tip() + 1
 	if got := e.post(alice, alice.create(2)); got != 202 {
 		t.Errorf("a post: %d", got)

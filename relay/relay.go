@@ -94,10 +94,10 @@ func New(ctx context.Context, c Community, cfg Config, d Deps) (*Relay, error) {
 	if r.links, err = newLinks(d.Key); err != nil {
 		return nil, err
 	}
-	r.inbox = newInbox(r, d)
 	if d.Software != nil {
-		r.survey = &survey{db: d.DB, subs: subs, ask: d.Software, log: d.Log, now: time.Now}
+		r.survey = &survey{db: d.DB, subs: subs, blocks: blocks, ask: d.Software, log: d.Log, now: time.Now}
 	}
+	r.inbox = newInbox(r, d)
 	if r.documents, err = newDocuments(c, cfg, d.Key, subs); err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (d *Deps) applyDefaults() {
 func newInbox(r *Relay, d Deps) *inbox {
 	return &inbox{
 		community: r.community, cfg: r.cfg, keys: d.Keys, admission: d.Admission,
-		subs: r.subscriptions, blocks: r.blocks, quarantine: r.quarantine, limits: r.limits, replays: r.replays, known: d.Known, alive: d.Alive, sources: r.sources,
+		subs: r.subscriptions, blocks: r.blocks, quarantine: r.quarantine, limits: r.limits, blockOf: r.blockOf, survey: r.survey, replays: r.replays, known: d.Known, alive: d.Alive, sources: r.sources,
 		requests: make(slots, r.cfg.RequestsMax), workers: make(slots, r.cfg.WorkersMax),
 		documents: make(slots, documentsMax), proofs: make(slots, max(1, runtime.GOMAXPROCS(0)/2)),
 		keyWaits: newHostSlots(r.cfg.KeyWaitsPerHostMax),
@@ -240,5 +240,8 @@ func (r *Relay) refresh(ctx context.Context) {
 	err := errors.Join(r.subscriptions.Refresh(ctx), r.blocks.Refresh(ctx), r.allowed.Refresh(ctx), r.limits.Refresh(ctx))
 	if err != nil && ctx.Err() == nil {
 		r.log.WarnContext(ctx, "subscriptions, blocks and limits not read anew", "err", err)
+	}
+	if err := r.endBlocked(ctx); err != nil && ctx.Err() == nil {
+		r.log.WarnContext(ctx, "subscriptions of who is blocked not ended", "err", err)
 	}
 }

@@ -47,14 +47,13 @@ type Subscriber struct {
 // served reports whether a subscriber has a lane: it gets posts, now or when its pause is over.
 func (s Subscriber) served() bool { return s.State == StateAccepted && s.Role != RolePublish }
 
+// active reports whether there is anything to end.
+func (s Subscriber) active() bool { return s.State == StateAccepted || s.State == StatePending }
+
 const selectSubscribers = `SELECT actor, host, inbox, delivery, follow, object, state, style, role, back, back_state, filter, created_at, updated_at
 	FROM subscribers`
 
-func listSubscribers(ctx context.Context, q *sql.DB) ([]Subscriber, error) {
-	runs, err := software(ctx, q)
-	if err != nil {
-		return nil, err
-	}
+func listSubscribers(ctx context.Context, q *sql.DB, runs map[string]remote.Software) ([]Subscriber, error) {
 	rows, err := q.QueryContext(ctx, selectSubscribers+` ORDER BY created_at, actor`)
 	if err != nil {
 		return nil, fmt.Errorf("relay: listing subscribers: %w", err)

@@ -5,12 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"tributary/ingest"
+	"tributary/ingest/remote"
 	"tributary/ingest/state"
 	"tributary/relay/delivery"
 )
@@ -43,9 +45,10 @@ type Subscriptions struct {
 type subscriberSet struct {
 	all     []Subscriber // by time of the first Follow
 	byActor map[string]Subscriber
-	count   int             // accepted subscribers
-	givers  map[string]ingest.Grant // hosts whose posts are taken, and what may be done with them
-	limited map[string]bool         // hosts with a limited subscriber, in whatever state
+	count   int                        // accepted subscribers
+	givers  map[string]ingest.Grant    // hosts whose posts are taken, and what may be done with them
+	runs    map[string]remote.Software // by host: of subscribers, and for a while of those whose software is blocked
+	limited map[string]bool            // hosts with a limited subscriber, in whatever state
 }
 
 func newSubscriptions(ctx context.Context, d Deps, c Community, cfg Config, allowed *AllowList) (*Subscriptions, error) {
@@ -125,6 +128,9 @@ func (s *Subscriptions) gives(ctx context.Context, host string) (ingest.Grant, e
 	return s.Host(host), err
 }
 
+// Software is what a host says it runs, zero if that is not known.
+func (s *Subscriptions) Software(host string) remote.Software { return s.current.Load().runs[host] }
+
 // Actor returns the subscription of an actor.
 func (s *Subscriptions) Actor(uri string) (Subscriber, bool) {
 	sub, ok := s.current.Load().byActor[uri]
@@ -136,14 +142,18 @@ func (s *Subscriptions) Actor(uri string) (Subscriber, bool) {
 func (s *Subscriptions) Refresh(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all, err := listSubscribers(ctx, s.db.Read())
+	runs, err := software(ctx, s.db.Read())
 	if err != nil {
 		return err
 	}
-	if slices.Equal(all, s.current.Load().all) {
+	all, err := listSubscribers(ctx, s.db.Read(), runs)
+	if err != nil {
+		return err
+	}
+	if old := s.current.Load(); slices.Equal(all, old.all) && maps.Equal(runs, old.runs) {
 		return nil
 	}
-	s.current.Store(newSubscriberSet(all))
+	s.current.Store(newSubscriberSet(all, runs))
 	close(s.changed)
 	s.changed = make(chan struct{})
 	return nil
@@ -151,9 +161,9 @@ func (s *Subscriptions) Refresh(ctx context.Context) error {
 
 // newSubscriberSet sorts them. One limited subscriber limits its host: another account of
 // it that follows too must not lift what the operator decided.
-func newSubscriberSet(all []Subscriber) *subscriberSet {
+func newSubscriberSet(all []Subscriber, runs map[string]remote.Software) *subscriberSet {
 	set := &subscriberSet{
-		all: all, byActor: make(map[string]Subscriber, len(all)),
+		all: all, runs: runs, byActor: make(map[string]Subscriber, len(all)),
 		givers: make(map[string]ingest.Grant), limited: make(map[string]bool),
 	}
 	for _, sub := range all {

@@ -3,8 +3,10 @@ package relay
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -25,11 +27,12 @@ type surveyor interface {
 //
 // A crash after a claim leaves the server unasked for surveyClaim.
 type survey struct {
-	db   *state.DB
-	subs *Subscriptions
-	ask  surveyor
-	log  *slog.Logger
-	now  func() time.Time
+	db     *state.DB
+	subs   *Subscriptions
+	blocks *Blocks
+	ask    surveyor
+	log    *slog.Logger
+	now    func() time.Time
 }
 
 // When a server is asked again.
@@ -38,6 +41,7 @@ const (
 	surveyRetry = 5 * time.Minute    // after it failed; then four times as long each time, up to surveyEvery
 	surveyClaim = 10 * time.Minute   // longer than two fetches take
 	surveyLook  = time.Hour          // at the table, when nobody subscribes
+	surveyAgain = time.Hour          // whose software is blocked: it may run another one then
 )
 
 // Bounds of one round.
@@ -109,7 +113,8 @@ func (s *survey) round(ctx context.Context) (next time.Time, err error) {
 }
 
 // due lists the servers of subscribers by when they are to be asked, and forgets
-// others.
+// others, but for a while not those whose software is blocked: who follows again and
+// again is not asked each time.
 func (s *survey) due(ctx context.Context) ([]due, error) {
 	at, err := s.asked(ctx)
 	if err != nil {
@@ -125,18 +130,47 @@ func (s *survey) due(ctx context.Context) ([]due, error) {
 		delete(at, sub.Host)
 	}
 	slices.SortFunc(list, func(a, b due) int { return a.at.Compare(b.at) })
+	now := s.now()
+	maps.DeleteFunc(at, func(host string, next time.Time) bool { return next.After(now) && s.blocked(host) })
 	if len(at) == 0 {
 		return list, nil
 	}
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM software WHERE host NOT IN (SELECT host FROM subscribers)`)
-		return err
+		for host := range at {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM software WHERE host = $1 AND host NOT IN (SELECT host FROM subscribers)`, host); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("relay: forgetting software: %w", err)
 	}
 	return list, nil
 }
+
+// blocked reports whether a host is known to run a software that is blocked.
+func (s *survey) blocked(host string) bool {
+	_, ok := s.blocks.Software(s.subs.Software(host).Name)
+	return ok
+}
+
+// first asks a server that follows what it runs, before it is answered. A server that does
+// not say is let in, and asked again.
+func (s *survey) first(ctx context.Context, d due) error {
+	if s.subs.Software(d.host).Name != "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, surveyFirst)
+	defer cancel()
+	if err := s.one(ctx, d); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return s.subs.Refresh(context.WithoutCancel(ctx))
+}
+
+// surveyFirst bounds what a Follow waits: Mastodon gives a delivery 10 s.
+const surveyFirst = 4 * time.Second
 
 // asked is when each server of the table is to be asked again.
 func (s *survey) asked(ctx context.Context) (map[string]time.Time, error) {
@@ -178,6 +212,9 @@ func (s *survey) one(ctx context.Context, d due) error {
 			now.Add(wait).UnixMilli(), firstWords(err), d.host)
 	}
 	next := now.Add(surveyEvery + rand.N(surveyEvery/7))
+	if _, blocked := s.blocks.Software(software.Name); blocked {
+		next = now.Add(surveyAgain)
+	}
 	return s.write(ctx, `UPDATE software SET name = $1, version = $2, checked_at = $3, next_at = $4, failures = 0, last_error = '' WHERE host = $5`,
 		software.Name, software.Version, now.UnixMilli(), next.UnixMilli(), d.host)
 }

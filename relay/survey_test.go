@@ -73,7 +73,7 @@ func TestSurvey(t *testing.T) {
 	e.subscribe(second.account("a", nil))
 	runs := &servers{runs: map[string]remote.Software{first.host(): {Name: "mastodon", Version: "4.5.0"}}}
 	now := time.Now()
-	s := &survey{db: e.ingest.DB, subs: e.subscriptions, ask: runs, log: e.log, now: func() time.Time { return now }}
+	s := &survey{db: e.ingest.DB, subs: e.subscriptions, blocks: e.blocks, ask: runs, log: e.log, now: func() time.Time { return now }}
 	round := func(what string, asked int, next time.Duration) {
 		t.Helper()
 		runs.asked = 0

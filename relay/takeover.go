@@ -25,7 +25,7 @@ type Takeover struct {
 
 	// Subscribers need Actor, Inbox, Delivery, Style, State and Role, and Follow if its id is known.
 	Subscribers []Subscriber
-	Blocks      []Block // of domains
+	Blocks      []Block // of domains and software
 	Allowed     []Allowed
 }
 
@@ -166,16 +166,19 @@ func (t *takingOver) key(ctx context.Context, from Takeover) error {
 	return err
 }
 
-// block refuses the domains of which nothing is here. Of the others the posts would
+// block refuses software, and the domains of which nothing is here. Of the others the posts would
 // have to be withdrawn, which only a relay that runs can do. It returns all domains
 // that are refused now, but for those that were before.
 func (t *takingOver) block(ctx context.Context, list []Block) (map[string]bool, error) {
 	refused := make(map[string]bool, len(list))
 	for _, b := range list {
-		if b.Scope != ingest.ScopeDomain {
+		switch b.Scope {
+		case ingest.ScopeDomain:
+			refused[b.Key] = true
+		case ScopeSoftware:
+		default:
 			return nil, fmt.Errorf("%s: %w", b.Key, ErrBlockKey)
 		}
-		refused[b.Key] = true
 	}
 	here, err := t.here(ctx, refused)
 	if err != nil {
@@ -183,11 +186,15 @@ func (t *takingOver) block(ctx context.Context, list []Block) (map[string]bool, 
 	}
 	taken := make(map[string]bool, len(list))
 	for _, b := range list {
-		if _, known := t.blocks.Host(b.Key); known || taken[b.Key] {
+		known := t.blocks.Host
+		if b.Scope == ScopeSoftware {
+			known = t.blocks.Software
+		}
+		if _, ok := known(b.Key); ok || taken[name(b)] {
 			t.done.Known++
 			continue
 		}
-		if here[b.Key] {
+		if here[b.Key] && b.Scope == ingest.ScopeDomain {
 			delete(refused, b.Key)
 			t.skip(b.Key, "posts or subscriptions of it are here: block it with tributary admin block add when the relay runs")
 			continue
@@ -196,11 +203,14 @@ func (t *takingOver) block(ctx context.Context, list []Block) (map[string]bool, 
 			ON CONFLICT (scope, key) DO NOTHING`, b.Scope, b.Key, b.Reason, b.Note, t.now().UnixMilli()); err != nil {
 			return nil, err
 		}
-		taken[b.Key] = true
+		taken[name(b)] = true
 		t.done.Blocks = append(t.done.Blocks, b)
 	}
 	return refused, nil
 }
+
+// name tells the software example from a domain that is called so.
+func name(b Block) string { return fmt.Sprint(b.Scope, " ", b.Key) }
 
 // here says of which of the domains, or of a domain below, posts or subscriptions are here.
 func (t *takingOver) here(ctx context.Context, domains map[string]bool) (map[string]bool, error) {

@@ -98,7 +98,7 @@ func TestTakeOver(t *testing.T) {
 			member("quiet.example", func(s *Subscriber) { litePub(s); s.Role = RoleReceive }),
 			member("mastodon.example", nil), // twice in the files
 		},
-		Blocks:  []Block{{Scope: ingest.ScopeDomain, Key: "spam.example", Reason: "spam"}, {Scope: ingest.ScopeDomain, Key: "spam.example"}},
+		Blocks:  []Block{{Scope: ingest.ScopeDomain, Key: "spam.example", Reason: "spam"}, {Scope: ingest.ScopeDomain, Key: "spam.example"}, {Scope: ScopeSoftware, Key: "spam.example"}},
 		Allowed: []Allowed{{Domain: "friends.example"}},
 	}
 	before := s.rows()
@@ -107,13 +107,13 @@ func TestTakeOver(t *testing.T) {
 		t.Errorf("a dry run wrote: %v", now)
 	}
 	done := s.takeOver(from, false)
-	if done.Key != KeySet || len(done.Subscribers) != 4 || len(done.Blocks) != 1 || len(done.Allowed) != 1 || done.Known != 2 || done.FollowsBack != 1 || len(done.Skipped) != 0 {
+	if done.Key != KeySet || len(done.Subscribers) != 4 || len(done.Blocks) != 2 || len(done.Allowed) != 1 || done.Known != 2 || done.FollowsBack != 1 || len(done.Skipped) != 0 {
 		t.Errorf("done: %+v", done)
 	}
 	if would.Key != done.Key || len(would.Subscribers) != len(done.Subscribers) || would.FollowsBack != done.FollowsBack {
 		t.Errorf("the dry run said %+v", would)
 	}
-	want := map[string]int{"keys": 1, "subscribers": 4, "blocks": 1, "allowed": 1, "outbox": 1, "lanes": 0}
+	want := map[string]int{"keys": 1, "subscribers": 4, "blocks": 2, "allowed": 1, "outbox": 1, "lanes": 0}
 	if now := s.rows(); !reflect.DeepEqual(now, want) {
 		t.Errorf("rows: %v, want %v", now, want)
 	}
@@ -125,7 +125,7 @@ func TestTakeOver(t *testing.T) {
 		t.Errorf("Pleroma's row: %q, %v", object, err)
 	}
 	again := s.takeOver(from, false)
-	if again.Key != KeyKnown || len(again.Subscribers)+len(again.Blocks)+len(again.Allowed)+again.FollowsBack != 0 || again.Known != 8 {
+	if again.Key != KeyKnown || len(again.Subscribers)+len(again.Blocks)+len(again.Allowed)+again.FollowsBack != 0 || again.Known != 9 {
 		t.Errorf("again: %+v", again)
 	}
 	if now := s.rows(); !reflect.DeepEqual(now, want) {

@@ -12,7 +12,7 @@ import (
 func newBlockCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "block",
-		Short:   "Domains and actors that may give the relay nothing",
+		Short:   "Domains, actors and software that may give the relay nothing",
 		Example: "  tributary admin block add spam.example --reason spam --dry-run",
 	}, newBlockAddCommand(), newBlockImportCommand(), newBlockRemoveCommand(), newBlockListCommand())
 }
@@ -20,13 +20,23 @@ func newBlockCommand() *cobra.Command {
 func newBlockAddCommand() *cobra.Command {
 	var request admin.BlockRequest
 	cmd := &cobra.Command{
-		Use:   "add DOMAIN|ACTOR",
-		Short: "Refuse a domain with its subdomains, or an actor; subscriptions end and posts are withdrawn",
+		Use:   "add DOMAIN|ACTOR|software NAME",
+		Short: "Refuse a domain with its subdomains, an actor, or a software; subscriptions end and posts are withdrawn",
+		Long: `Refuse a domain with its subdomains, or an actor: their subscriptions end, what is
+here of them is withdrawn, and nothing more is taken.
+
+software NAME refuses the servers that run it: those that are subscribed are told by
+a Reject, and who follows is asked first what it runs. That is their own word
+(NodeInfo), so it keeps nobody out who lies, a server that does not say is let in
+until it does, and nothing is withdrawn: posts that are here stay, deletions are
+taken. A server that runs something else an hour later may follow again.
+subscribers list shows what the subscribers run.`,
 		Example: `  tributary admin block add spam.example --reason spam --note "seen on Monday" --dry-run
-  tributary admin block add https://social.example/users/spammer`,
-		Args: oneArg,
+  tributary admin block add https://social.example/users/spammer
+  tributary admin block add software spamware --reason "floods relays" --dry-run`,
+		Args: blockArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			request.Key = args[0]
+			request.Scope, request.Key = blockOf(args)
 			client, err := adminClient(cmd)
 			if err != nil {
 				return err
@@ -42,6 +52,24 @@ func newBlockAddCommand() *cobra.Command {
 	cmd.Flags().StringVar(&request.Note, "note", "", "your own note; nobody else reads it")
 	cmd.Flags().BoolVar(&request.DryRun, "dry-run", false, "say who would be affected, and change nothing")
 	return cmd
+}
+
+// blockArgs demands a domain, an actor, or software with a name.
+func blockArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 2 && args[0] == admin.ScopeSoftware {
+		return nil
+	}
+	if len(args) == 2 {
+		return fmt.Errorf("%s takes a domain, an actor, or software and a name, and was given %q and %q. See %s --help", cmd.CommandPath(), args[0], args[1], cmd.CommandPath())
+	}
+	return oneArg(cmd, args)
+}
+
+func blockOf(args []string) (scope, key string) {
+	if len(args) == 2 {
+		return args[0], args[1]
+	}
+	return "", args[0]
 }
 
 func blockTable(w io.Writer, result admin.BlockResult) {
@@ -61,19 +89,21 @@ func blockTable(w io.Writer, result admin.BlockResult) {
 
 func newBlockRemoveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "remove DOMAIN|ACTOR",
-		Short:   "Let a domain or an actor in again; what was withdrawn stays so",
-		Example: "  tributary admin block remove spam.example",
-		Args:    oneArg,
+		Use:   "remove DOMAIN|ACTOR|software NAME",
+		Short: "Let a domain, an actor or a software in again; what was withdrawn stays so",
+		Example: `  tributary admin block remove spam.example
+  tributary admin block remove software spamware`,
+		Args: blockArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := adminClient(cmd)
 			if err != nil {
 				return err
 			}
-			if err := client.RemoveBlock(cmd.Context(), args[0]); err != nil {
+			scope, key := blockOf(args)
+			if err := client.RemoveBlock(cmd.Context(), scope, key); err != nil {
 				return err
 			}
-			return show(cmd, map[string]string{"unblocked": args[0]}, func(w io.Writer) { fmt.Fprintf(w, "%s is not blocked any more\n", args[0]) })
+			return show(cmd, map[string]string{"unblocked": key}, func(w io.Writer) { fmt.Fprintf(w, "%s is not blocked any more\n", key) })
 		},
 	}
 }

@@ -89,6 +89,9 @@ func TestAdminCommands(t *testing.T) {
 		{"block list", `^SCOPE +KEY +SINCE +REASON +NOTE\n$`},
 		{"block add SPAM.example --reason spam --note mine", `^blocked domain spam\.example`},
 		{"block add https://a.example/users/b", `^blocked actor https://a\.example/users/b: 0 subscriptions, 0 authors\n$`},
+		{"block add software Spamware --reason floods --dry-run", `^would block software spamware: 0 subscriptions, 0 authors\n$`},
+		{"block add software spamware", `^blocked software spamware`},
+		{"block remove software spamware", `^spamware is not blocked any more\n$`},
 		{"block list", `(?m)^domain +spam\.example +\S+ \S+Z +spam +mine\nactor +https://a\.example/users/b .* - +-$`},
 		{"block import testdata/blocks.csv --dry-run", `(?m)^would block 1 domain: 0 subscriptions, 0 authors; 1 known, 1 milder, 1 line not read\nline 5 +"h\*\.example": the domain is obfuscated\n$`},
 		{"block remove spam.example", `^spam\.example is not blocked any more\n$`},
@@ -141,6 +144,9 @@ func TestAdminRefusals(t *testing.T) {
 		"limit set a.example --body 1MiB":                  "262144 at most",
 		"limit set a.example --body x":                     "not a size",
 		"limit remove nobody.example":                      "no limit of its own",
+		"block add a.example b.example":                    "software and a name",
+		"block add software <b>":                           "a name such as mastodon",
+		"block remove software nothing":                    "not blocked",
 	} {
 		_, err := run(t, append([]string{"admin", "--data", data}, strings.Fields(args)...)...)
 		if err == nil || !strings.Contains(err.Error(), want) {

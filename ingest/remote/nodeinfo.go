@@ -129,11 +129,17 @@ func parseNodeInfo(raw []byte) (Software, error) {
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return Software{}, fmt.Errorf("%w: NodeInfo: %w", ErrMalformed, err)
 	}
-	name := strings.ToLower(strings.TrimSpace(doc.Software.Name))
-	if !isSoftwareName(name) {
+	name, ok := SoftwareName(doc.Software.Name)
+	if !ok {
 		return Software{}, fmt.Errorf("%w: NodeInfo names no software", ErrMalformed)
 	}
 	return Software{Name: name, Version: versionText(text(doc.Software.Version))}, nil
+}
+
+// SoftwareName is the form of a name that Software has; false if none has it.
+func SoftwareName(s string) (string, bool) {
+	name := strings.ToLower(strings.TrimSpace(s))
+	return name, isSoftwareName(name)
 }
 
 func isSoftwareName(s string) bool {

@@ -397,10 +397,10 @@ func TestBlocks(t *testing.T) {
 		}
 	}
 
-	if err := r.RemoveBlock(ctx, "bad.example"); err != nil {
+	if err := r.RemoveBlock(ctx, "", "bad.example"); err != nil {
 		t.Error(err)
 	}
-	if err := r.RemoveBlock(ctx, "bad.example"); !errors.Is(err, ErrNotFound) {
+	if err := r.RemoveBlock(ctx, "", "bad.example"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("second removal: %v", err)
 	}
 	if _, err := r.AddBlock(ctx, BlockRequest{Key: "not a host"}); !errors.Is(err, ErrInput) {

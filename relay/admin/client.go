@@ -151,9 +151,9 @@ func (c *Client) AddBlock(ctx context.Context, r BlockRequest) (result BlockResu
 	return result, err
 }
 
-// RemoveBlock lets a domain or an actor in again.
-func (c *Client) RemoveBlock(ctx context.Context, key string) error {
-	return c.do(ctx, http.MethodDelete, "/v1/blocks", url.Values{"key": {key}}, nil, nil)
+// RemoveBlock lets a domain, an actor or a software in again.
+func (c *Client) RemoveBlock(ctx context.Context, scope, key string) error {
+	return c.do(ctx, http.MethodDelete, "/v1/blocks", url.Values{"scope": {scope}, "key": {key}}, nil, nil)
 }
 
 // ImportBlocks refuses the domains of a list.

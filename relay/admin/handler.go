@@ -101,7 +101,7 @@ func (s *Service) actions() *http.ServeMux {
 		return s.AddBlock(ctx, in)
 	}))
 	mux.HandleFunc("DELETE /v1/blocks", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
-		return struct{}{}, s.RemoveBlock(ctx, r.FormValue("key"))
+		return struct{}{}, s.RemoveBlock(ctx, r.FormValue("scope"), r.FormValue("key"))
 	}))
 	mux.HandleFunc("POST /v1/blocks/import", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
 		q := r.URL.Query()

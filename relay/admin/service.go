@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"tributary/ingest"
 	"tributary/ingest/state"
 	"tributary/ingest/token"
 	"tributary/relay"
@@ -140,12 +141,12 @@ func (s *Service) Blocks(context.Context) ([]Block, error) {
 	return list, nil
 }
 
-// AddBlock refuses a domain or an actor, ends its subscriptions and withdraws
-// what is there of it; a dry run says what that would be.
+// AddBlock refuses a domain, an actor or a software, ends its subscriptions and withdraws
+// what is there of it, but not of a software; a dry run says what that would be.
 func (s *Service) AddBlock(ctx context.Context, r BlockRequest) (BlockResult, error) {
-	scope, key, err := relay.ParseBlockKey(r.Key)
+	scope, key, err := blockKey(r.Scope, r.Key)
 	if err != nil {
-		return BlockResult{}, fmt.Errorf("admin: %w: %w", ErrInput, err)
+		return BlockResult{}, err
 	}
 	block := relay.Block{Scope: scope, Key: key, Reason: r.Reason, Note: r.Note}
 	do := s.Relay.Block
@@ -166,11 +167,29 @@ func (s *Service) AddBlock(ctx context.Context, r BlockRequest) (BlockResult, er
 	return result, nil
 }
 
-// RemoveBlock lets a domain or an actor in again. What was withdrawn stays so.
-func (s *Service) RemoveBlock(ctx context.Context, key string) error {
-	scope, key, err := relay.ParseBlockKey(key)
+// blockKey reads what is to be blocked.
+func blockKey(scopeName, key string) (scope ingest.Scope, parsed string, err error) {
+	switch scopeName {
+	case "":
+		scope, parsed, err = relay.ParseBlockKey(key)
+	case ScopeSoftware:
+		scope = relay.ScopeSoftware
+		parsed, err = relay.ParseSoftware(key)
+	default:
+		err = fmt.Errorf("there is no scope %q", scopeName)
+	}
 	if err != nil {
-		return fmt.Errorf("admin: %w: %w", ErrInput, err)
+		return 0, "", fmt.Errorf("admin: %w: %w", ErrInput, err)
+	}
+	return scope, parsed, nil
+}
+
+// RemoveBlock lets a domain, an actor or (scope "software") a software in again. What was
+// withdrawn stays so.
+func (s *Service) RemoveBlock(ctx context.Context, scopeName, key string) error {
+	scope, key, err := blockKey(scopeName, key)
+	if err != nil {
+		return err
 	}
 	err = s.Relay.Unblock(ctx, scope, key)
 	if errors.Is(err, relay.ErrNotBlocked) {

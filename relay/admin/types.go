@@ -154,9 +154,9 @@ func laneOf(s delivery.Status) Lane {
 	}
 }
 
-// Block is a refused domain or actor.
+// Block is a refused domain, actor or software.
 type Block struct {
-	Scope   string    `json:"scope"` // "domain" or "actor"
+	Scope   string    `json:"scope"` // "domain", "actor" or "software"
 	Key     string    `json:"key"`
 	Reason  string    `json:"reason"` // public
 	Note    string    `json:"note"`   // the operator's own
@@ -167,16 +167,23 @@ func blockOf(b relay.Block) Block {
 	return Block{Scope: scopeName(b.Scope), Key: b.Key, Reason: b.Reason, Note: b.Note, Created: b.Created}
 }
 
+// ScopeSoftware is a block of all servers that say that they run a software.
+const ScopeSoftware = "software"
+
 func scopeName(s ingest.Scope) string {
-	if s == ingest.ScopeActor {
+	switch s {
+	case ingest.ScopeActor:
 		return "actor"
+	case relay.ScopeSoftware:
+		return ScopeSoftware
 	}
 	return "domain"
 }
 
 // BlockRequest asks for a block.
 type BlockRequest struct {
-	Key    string `json:"key"` // a domain, or the URI of an actor
+	Scope  string `json:"scope,omitempty"` // "software"; absent: what Key is
+	Key    string `json:"key"`             // a domain, the URI of an actor, or the name of a software
 	Reason string `json:"reason"`
 	Note   string `json:"note"`
 	DryRun bool   `json:"dry_run"` // say who would be affected, and change nothing

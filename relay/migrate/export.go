@@ -26,7 +26,7 @@ type Export struct {
 	Limited  []string // domains that get posts, and whose own are taken and not passed on
 	Allowed  []string // domains
 
-	BannedSoftware []string // names; nothing becomes of them
+	BannedSoftware []string // names by NodeInfo
 }
 
 // Member is a subscriber of the other relay. Actor or Inbox may be missing.

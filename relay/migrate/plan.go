@@ -38,7 +38,12 @@ func Plan(ctx context.Context, e Export, actors Actors, progress func(done, tota
 		}
 	}
 	for _, name := range e.BannedSoftware {
-		p.skip("software "+bounded(name), "a software cannot be banned here; block the servers that run it")
+		key, err := relay.ParseSoftware(name)
+		if err != nil {
+			p.skip("software "+bounded(name), "this is not the name of a software")
+			continue
+		}
+		p.plan.Blocks = append(p.plan.Blocks, relay.Block{Scope: relay.ScopeSoftware, Key: key})
 	}
 	members, err := complete(ctx, e.Members, actors, progress)
 	if err != nil {

@@ -57,21 +57,27 @@ func (s *Site) sources() Sources {
 	return list
 }
 
-// Block is a domain that may give the relay nothing.
+// Block is a domain, or a software, that may give the relay nothing.
 type Block struct {
-	Domain string    `json:"domain"`
-	Reason string    `json:"reason,omitempty"`
-	Since  time.Time `json:"since"`
+	Domain   string    `json:"domain,omitempty"`
+	Software string    `json:"software,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Since    time.Time `json:"since"`
 }
 
-// blocks lists blocked domains by name. Blocked actors are people and not listed.
+// blocks lists blocked software and domains by name. Blocked actors are people and not listed.
 func (s *Site) blocks() []Block {
 	list := []Block{}
 	for _, b := range s.cfg.Relay.Blocks().List() {
-		if b.Scope == ingest.ScopeDomain {
+		switch b.Scope {
+		case ingest.ScopeDomain:
 			list = append(list, Block{Domain: b.Key, Reason: b.Reason, Since: b.Created})
+		case relay.ScopeSoftware:
+			list = append(list, Block{Software: b.Key, Reason: b.Reason, Since: b.Created})
 		}
 	}
-	slices.SortFunc(list, func(a, b Block) int { return cmp.Compare(a.Domain, b.Domain) })
+	slices.SortFunc(list, func(a, b Block) int {
+		return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Software, b.Software))
+	})
 	return list
 }

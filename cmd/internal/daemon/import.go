@@ -199,7 +199,11 @@ func (i *importing) report(t relay.TakenOver) ImportReport {
 		r.Subscribers = append(r.Subscribers, ImportedMember{Actor: s.Actor, Inbox: s.Delivery, State: s.State, Style: style, Role: string(s.Role)})
 	}
 	for _, b := range t.Blocks {
-		r.Blocked = append(r.Blocked, b.Key)
+		name := b.Key
+		if b.Scope == relay.ScopeSoftware {
+			name = "software " + name
+		}
+		r.Blocked = append(r.Blocked, name)
 	}
 	for _, a := range t.Allowed {
 		r.Allowed = append(r.Allowed, a.Domain)

@@ -59,8 +59,7 @@ func (d *Daemon) openLog(ctx context.Context) error {
 		return err
 	}
 	d.queue = ingest.NewFetchQueue(d.ingest, d.remote, func(uri string) bool {
-		_, blocked := d.relay.Blocks().Actor(uri) // the queue runs when the relay is there
-		return blocked
+		return d.relay.Blocked(uri) // the queue runs when the relay is there
 	})
 	d.admission = ingest.NewAdmission(d.ingest, d.queue)
 	d.parts.add("log", d.ingest.Run)
