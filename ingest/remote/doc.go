@@ -24,7 +24,7 @@
 //   - A document counts for what it says it is only if its id is the URL it came
 //     from; else its id is fetched, once (FEDERATION.md, What is taken).
 //   - Everything has an end: dial, headers, and the whole of a fetch with all its redirects
-//     have deadlines; bodies are cut at 256 KiB; compression is neither asked for nor undone.
+//     have deadlines; bodies are cut at 256 KiB (lists at what the caller says); compression is neither asked for nor undone.
 //   - At most MaxFetchesPerHost fetches of a host run at once, MaxFetchesPerSite of
 //     a registered domain, MaxFetches in all, and at most MaxWaitingPerHost callers wait
 //     for a host. What exceeds that fails at once with ErrTemporary, as does a host
@@ -79,6 +79,7 @@
 //	actor.go    Actor, RefreshActor, Forget
 //	key.go      Key, RefreshKey, AssertionKey, RefreshAssertionKey
 //	object.go   Object
+//	list.go     List: a list that the operator chose
 //	nodeinfo.go NodeInfo: what software a server runs
 //	cache.go    what is remembered in memory
 //	store.go    the table actors

@@ -21,9 +21,9 @@ var (
 	ErrForbiddenAddress = errors.New("remote: forbidden address")
 	// ErrRedirect: too many redirects, or one to a weaker scheme.
 	ErrRedirect = errors.New("remote: redirect not followed")
-	// ErrContentType: the answer is not ActivityPub's.
-	ErrContentType = errors.New("remote: not an ActivityPub content type")
-	// ErrTooLarge: the answer is larger than 256 KiB.
+	// ErrContentType: the answer is not ActivityPub's, or not of the type that was asked for.
+	ErrContentType = errors.New("remote: wrong content type")
+	// ErrTooLarge: the answer is larger than 256 KiB, or a list larger than its bound.
 	ErrTooLarge = errors.New("remote: document too large")
 	// ErrMismatch: the document is not what its URL says, or a key is not the actor's.
 	ErrMismatch = errors.New("remote: document or key does not belong to its URL")

@@ -34,17 +34,30 @@ func (c *Client) get(ctx context.Context, uri string, why purpose) (document, er
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.FetchTimeout, errFetchTimeout)
 	defer cancel()
+	var raw []byte
+	u, err = follow(u, func(u *url.URL) (next *url.URL, err error) {
+		raw, next, err = c.getOnce(ctx, u, why)
+		return next, err
+	})
+	if err != nil {
+		return document{}, err
+	}
+	return document{url: u.String(), raw: raw}, nil
+}
+
+// follow fetches from u and on from where that points to, and returns where it ended.
+func follow(u *url.URL, once func(*url.URL) (next *url.URL, err error)) (*url.URL, error) {
 	for hop := 0; ; hop++ {
-		raw, next, err := c.getOnce(ctx, u, why)
+		next, err := once(u)
 		switch {
 		case err != nil:
-			return document{}, err
+			return nil, err
 		case next == nil:
-			return document{url: u.String(), raw: raw}, nil
+			return u, nil
 		case hop == maxRedirects:
-			return document{}, fmt.Errorf("%w: more than %d", ErrRedirect, maxRedirects)
+			return nil, fmt.Errorf("%w: more than %d", ErrRedirect, maxRedirects)
 		case u.Scheme == "https" && next.Scheme != "https":
-			return document{}, fmt.Errorf("%w: from https to %s", ErrRedirect, next.Scheme)
+			return nil, fmt.Errorf("%w: from https to %s", ErrRedirect, next.Scheme)
 		}
 		u = next
 	}

@@ -18,6 +18,7 @@ const (
 	forActor purpose = iota
 	forObject
 	forNodeInfo // any JSON will do
+	forList     // text
 )
 
 // fault is what a fetch says of its host.

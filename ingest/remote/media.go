@@ -13,8 +13,11 @@ const (
 
 // accepts is the Accept header of a fetch.
 func (p purpose) accepts() string {
-	if p == forNodeInfo {
+	switch p {
+	case forNodeInfo:
 		return "application/json"
+	case forList:
+		return "text/csv, text/plain;q=0.9, */*;q=0.1"
 	}
 	return accept
 }
@@ -22,8 +25,11 @@ func (p purpose) accepts() string {
 // takes reports whether an answer's type will do. Nothing is believed because a
 // NodeInfo says so, and servers serve it under many names.
 func (p purpose) takes(h http.Header) bool {
-	if p == forNodeInfo {
+	switch p {
+	case forNodeInfo:
 		return strings.Contains(strings.ToLower(h.Get("Content-Type")), "json")
+	case forList:
+		return !isPage(h)
 	}
 	return isActivity(h)
 }
