@@ -23,6 +23,7 @@ type ListedDomain struct {
 	Domain   string // lower case, punycode
 	Severity string // "suspend" unless the list says otherwise: "silence", "noop"
 	Comment  string // public, "" if there is none
+	Line     int    // from 1
 }
 
 // SkippedLine is a line of a block-list that blocks nothing.
@@ -63,6 +64,9 @@ func ParseBlockList(r io.Reader) ([]ListedDomain, []SkippedLine, error) {
 		line, _ := rows.FieldPos(0)
 		if list.add(row, line); len(list.domains) > blockListEntriesMax {
 			return nil, nil, fmt.Errorf("relay: reading a block-list: %w: more than %d domains", ErrBlockList, blockListEntriesMax)
+		}
+		if len(list.skipped) > blockListEntriesMax {
+			return nil, nil, fmt.Errorf("relay: reading a block-list: %w: more than %d lines that are no domains", ErrBlockList, blockListEntriesMax)
 		}
 	}
 }
@@ -107,12 +111,12 @@ func (l *blockList) add(row []string, line int) {
 		return
 	}
 	if len(name) > blockListNameMax {
-		skip("this is not a domain") // not asked: punycode takes time with the square of the length
+		skip(whyNotDomain) // not asked: punycode takes time with the square of the length
 		return
 	}
 	scope, key, err := ParseBlockKey(name)
 	if err != nil || scope != ingest.ScopeDomain {
-		skip("this is not a domain")
+		skip(whyNotDomain)
 		return
 	}
 	if l.seen[key] {
@@ -123,11 +127,16 @@ func (l *blockList) add(row []string, line int) {
 	if severity == "" {
 		severity = SeveritySuspend
 	}
-	l.domains = append(l.domains, ListedDomain{Domain: key, Severity: cut(severity), Comment: cut(field(l.comment))})
+	l.domains = append(l.domains, ListedDomain{Domain: key, Severity: cut(severity), Comment: cut(field(l.comment)), Line: line})
 }
 
-// SeveritySuspend is Mastodon's name for a block of everything.
-const SeveritySuspend = "suspend"
+// Mastodon's names for a block of everything, and for one that hides.
+const (
+	SeveritySuspend = "suspend"
+	severitySilence = "silence"
+)
+
+const whyNotDomain = "this is not a domain"
 
 // cut bounds a stranger's text, at a rune.
 func cut(s string) string {

@@ -14,14 +14,14 @@ func TestParseBlockList(t *testing.T) {
 		skipped []int
 	}{
 		"lines": {"# ours\nspam.example\n\n Evil.Example \nspam.example\nbücher.example\n", []ListedDomain{
-			{"spam.example", "suspend", ""}, {"evil.example", "suspend", ""}, {"xn--bcher-kva.example", "suspend", ""},
+			{"spam.example", "suspend", "", 2}, {"evil.example", "suspend", "", 4}, {"xn--bcher-kva.example", "suspend", "", 6},
 		}, nil},
 		"Mastodon": {"#domain,#severity,#reject_media,#reject_reports,#public_comment,#obfuscate\n" +
 			"spam.example,suspend,false,false,\"spam, lots\",false\nquiet.example,silence,false,false,,false\nhid*en.example,suspend,false,false,,true\n", []ListedDomain{
-			{"spam.example", "suspend", "spam, lots"}, {"quiet.example", "silence", ""},
+			{"spam.example", "suspend", "spam, lots", 2}, {"quiet.example", "silence", "", 3},
 		}, []int{4}},
-		"other order": {"severity,domain\nsuspend,spam.example\n", []ListedDomain{{"spam.example", "suspend", ""}}, nil},
-		"with BOM":    {"\ufeffdomain\nspam.example\n", []ListedDomain{{"spam.example", "suspend", ""}}, nil},
+		"other order": {"severity,domain\nsuspend,spam.example\n", []ListedDomain{{"spam.example", "suspend", "", 2}}, nil},
+		"with BOM":    {"\ufeffdomain\nspam.example\n", []ListedDomain{{"spam.example", "suspend", "", 2}}, nil},
 		"no domains":  {"https://a.example/users/b\nnot a domain\n@\n", nil, []int{1, 2, 3}},
 		"empty":       {"", nil, nil},
 	} {
@@ -36,6 +36,9 @@ func TestParseBlockList(t *testing.T) {
 	}
 	if _, _, err := ParseBlockList(strings.NewReader(strings.Repeat("a", BlockListBytesMax+1))); !errors.Is(err, ErrBlockList) {
 		t.Errorf("too large: %v", err)
+	}
+	if _, _, err := ParseBlockList(strings.NewReader(strings.Repeat("@\n", blockListEntriesMax+1))); !errors.Is(err, ErrBlockList) {
+		t.Errorf("lines without end that are no domains: %v", err)
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,6 +29,7 @@ type Block struct {
 	Key     string       // actor URI; host in lower case and punycode, with a port only if one is meant; NodeInfo's name
 	Reason  string       // public
 	Note    string       // the operator's own
+	List    string       // URL of the list that says so; "": the operator
 	Created time.Time
 }
 
@@ -86,42 +89,83 @@ func (b Block) Covers(host, actor string) bool {
 	return false
 }
 
-// Blocks is the list of who may not give us anything. The table blocks is the
-// truth, what each inbox request asks is in memory. Safe for concurrent use.
+// Blocks is the list of who may not give us anything: the operator's own blocks, and
+// the domains of lists that he subscribed to, but for hosts that he allowed. The tables blocks
+// and listed are the truth, what each inbox request asks is in memory. Safe for concurrent use.
 type Blocks struct {
 	db      *state.DB
+	allowed *AllowList
 	current atomic.Pointer[blockSet]
 	mu      sync.Mutex // held while the copy is read anew
 }
 
 type blockSet struct {
-	all      []Block
+	all      []Block // the operator's own
 	actors   map[string]Block
 	domains  map[string]Block
 	software map[string]Block
+	listed   map[string]Block // domains of lists
+	versions map[string]int64 // of the lists, by URL
 }
 
-func newBlocks(ctx context.Context, db *state.DB) (*Blocks, error) {
-	b := &Blocks{db: db}
+func newBlocks(ctx context.Context, db *state.DB, allowed *AllowList) (*Blocks, error) {
+	b := &Blocks{db: db, allowed: allowed}
 	b.current.Store(&blockSet{})
 	return b, b.Refresh(ctx)
 }
 
-// List returns all blocks, oldest first. The caller must not change it.
-func (b *Blocks) List() []Block { return b.current.Load().all }
+// List returns all blocks: the operator's own, oldest first, and what only lists block, by
+// name. The caller must not change it.
+func (b *Blocks) List() []Block {
+	set := b.current.Load()
+	if len(set.listed) == 0 {
+		return set.all
+	}
+	list := make([]Block, 0, len(set.all)+len(set.listed))
+	for key, block := range set.listed {
+		if _, own := set.domains[key]; !own {
+			list = append(list, block)
+		}
+	}
+	slices.SortFunc(list, func(x, y Block) int { return strings.Compare(x.Key, y.Key) })
+	return slices.Concat(set.all, list)
+}
+
+// Count is how many there are; a domain that two say counts twice.
+func (b *Blocks) Count() int {
+	set := b.current.Load()
+	return len(set.all) + len(set.listed)
+}
 
 // Host returns the block that covers a host[:port].
 func (b *Blocks) Host(host string) (Block, bool) {
 	set := b.current.Load()
-	if len(set.domains) == 0 {
+	if block, ok := covering(set.domains, host); ok || len(set.listed) == 0 {
+		return block, ok
+	}
+	block, ok := covering(set.listed, host)
+	if ok && b.allowed.Host(host) {
+		return Block{}, false
+	}
+	return block, ok
+}
+
+func covering(domains map[string]Block, host string) (Block, bool) {
+	if len(domains) == 0 {
 		return Block{}, false
 	}
 	for name := range parents(host) {
-		if block, ok := set.domains[name]; ok {
+		if block, ok := domains[name]; ok {
 			return block, true
 		}
 	}
 	return Block{}, false
+}
+
+// own reports whether the operator blocks a domain himself.
+func (b *Blocks) own(domain string) bool {
+	_, ok := covering(b.current.Load().domains, domain)
+	return ok
 }
 
 // Actor returns the block that covers an actor: its own or its host's.
@@ -161,16 +205,20 @@ func parents(host string) func(func(string) bool) {
 	}
 }
 
-// Refresh reads the table anew.
+// Refresh reads the tables anew; of listed what has changed.
 func (b *Blocks) Refresh(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	listed, versions, err := b.readListed(ctx)
+	if err != nil {
+		return err
+	}
 	rows, err := b.db.Read().QueryContext(ctx, `SELECT scope, key, reason, note, created_at FROM blocks ORDER BY created_at, key`)
 	if err != nil {
 		return fmt.Errorf("relay: listing blocks: %w", err)
 	}
 	defer rows.Close()
-	set := &blockSet{actors: make(map[string]Block), domains: make(map[string]Block), software: make(map[string]Block)}
+	set := &blockSet{actors: make(map[string]Block), domains: make(map[string]Block), software: make(map[string]Block), listed: listed, versions: versions}
 	for rows.Next() {
 		var block Block
 		var created int64
@@ -192,6 +240,54 @@ func (b *Blocks) Refresh(ctx context.Context) error {
 		return fmt.Errorf("relay: listing blocks: %w", err)
 	}
 	b.current.Store(set)
+	return nil
+}
+
+// readListed returns what lists say, and the versions of the lists. It is what was there
+// before if no version has changed: lists are long.
+func (b *Blocks) readListed(ctx context.Context) (map[string]Block, map[string]int64, error) {
+	versions := make(map[string]int64)
+	err := b.each(ctx, `SELECT url, changed_at FROM block_lists`, func(scan func(...any) error) error {
+		var url string
+		var version int64
+		err := scan(&url, &version)
+		versions[url] = version
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if old := b.current.Load(); maps.Equal(old.versions, versions) {
+		return old.listed, versions, nil
+	}
+	listed := make(map[string]Block)
+	err = b.each(ctx, `SELECT list, domain, reason, created_at FROM listed`, func(scan func(...any) error) error {
+		block := Block{Scope: ingest.ScopeDomain}
+		var created int64
+		err := scan(&block.List, &block.Key, &block.Reason, &created)
+		block.Created = time.UnixMilli(created).UTC()
+		if other, twice := listed[block.Key]; !twice || block.List < other.List {
+			listed[block.Key] = block
+		}
+		return err
+	})
+	return listed, versions, err
+}
+
+func (b *Blocks) each(ctx context.Context, query string, f func(scan func(...any) error) error) error {
+	rows, err := b.db.Read().QueryContext(ctx, query)
+	if err != nil {
+		return fmt.Errorf("relay: listing blocks of lists: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return fmt.Errorf("relay: listing blocks of lists: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("relay: listing blocks of lists: %w", err)
+	}
 	return nil
 }
 

@@ -20,41 +20,57 @@ type Imported struct {
 // AffectedByAll says what BlockAll would do, and changes nothing.
 func (r *Relay) AffectedByAll(ctx context.Context, blocks []Block) (Imported, error) {
 	var done Imported
-	domains := make(map[string]bool, len(blocks))
+	domains := make([]string, 0, len(blocks))
 	for _, b := range blocks {
 		if b.Scope != ingest.ScopeDomain {
 			return Imported{}, fmt.Errorf("relay: importing blocks: %s: %w", b.Key, ErrBlockKey)
 		}
-		if _, known := r.blocks.Host(b.Key); known {
+		if r.blocks.own(b.Key) {
 			done.Known++
 			continue
 		}
-		domains[b.Key] = true
+		domains = append(domains, b.Key)
 		done.New = append(done.New, b)
+	}
+	affected, err := r.affectedBy(ctx, domains, func(string) bool { return false })
+	done.Affected = affected
+	return done, err
+}
+
+// affectedBy says whom a block of many domains would concern, but for the hosts that are
+// spared.
+func (r *Relay) affectedBy(ctx context.Context, list []string, spared func(host string) bool) (Affected, error) {
+	if len(list) == 0 {
+		return Affected{}, nil
+	}
+	domains := make(map[string]bool, len(list))
+	for _, domain := range list {
+		domains[domain] = true
 	}
 	covered := func(host string) bool {
 		for name := range parents(host) {
 			if domains[name] {
-				return true
+				return !spared(host)
 			}
 		}
 		return false
 	}
+	var a Affected
 	hosts := make(map[string]bool)
 	for _, sub := range r.subscriptions.List() {
 		if covered(sub.Host) {
-			done.Subscribers = append(done.Subscribers, sub)
+			a.Subscribers = append(a.Subscribers, sub)
 			hosts[sub.Host] = true
 		}
 	}
 	err := r.eachAuthor(ctx, func(uri string) {
 		if host := hostOf(uri); covered(host) {
 			hosts[host] = true
-			done.Authors++
+			a.Authors++
 		}
 	})
-	done.Hosts = slices.Sorted(maps.Keys(hosts))
-	return done, err
+	a.Hosts = slices.Sorted(maps.Keys(hosts))
+	return a, err
 }
 
 // BlockAll refuses many domains from now on, ends their subscriptions and withdraws

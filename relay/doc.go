@@ -4,7 +4,7 @@
 // # Purpose
 //
 // [Relay] serves the actor (/actor), WebFinger, host-meta, NodeInfo and the
-// inbox of one [Community], and owns the tables keys, subscribers, blocks, allowed and limits, and
+// inbox of one [Community], and owns the tables keys, subscribers, blocks, allowed, limits, software, block_lists and listed, and
 // with package relay/delivery the rows of lanes that it opens and closes. The
 // inbox authenticates a request (FEDERATION.md, What is taken), settles in it what is addressed
 // to the relay actor, and gives everything else to ingest.Admission.
@@ -84,6 +84,8 @@
 //	block.go          what a block does
 //	blocklist.go      lists of domains, as admins exchange them
 //	blocks_import.go  what the block of such a list does
+//	listsubscription.go  lists that are subscribed, and what they say: SQL
+//	listrefresh.go    how they are fetched and applied
 //	slots.go          bounds
 //	limits.go         what single servers may give
 //	quarantine.go     who gives too much in a minute

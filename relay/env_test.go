@@ -46,7 +46,7 @@ func newEnv(t *testing.T, change func(*Config, *Deps)) *env {
 	t.Cleanup(e.remote.Close)
 	cfg := Config{}
 	deps := Deps{
-		DB: log.DB, Key: key, Keys: e.remote, Admission: &breakable{Admission: log.Admission, failing: e.failing, admitted: e.admitted},
+		DB: log.DB, Key: key, Keys: e.remote, Lists: e.remote, Admission: &breakable{Admission: log.Admission, failing: e.failing, admitted: e.admitted},
 		Next:    func() uint64 { return log.Tail.Tip() + 1 },
 		Enqueue: enqueue, Wake: func() { e.woken.Add(1) },
 		Log: ingesttest.Logger(t), Registerer: e.registry,
@@ -90,6 +90,13 @@ func (b *breakable) Admit(ctx context.Context, in ingest.Arrival) (ingest.Outcom
 		return "", ingest.ErrUnavailable
 	}
 	return b.Admission.Admit(ctx, in)
+}
+
+func (b *breakable) Withdraw(ctx context.Context, scope ingest.Scope, key string, tier ingest.Tier, reason string) error {
+	if b.failing.Load() {
+		return ingest.ErrUnavailable
+	}
+	return b.Admission.Withdraw(ctx, scope, key, tier, reason)
 }
 
 // enqueue stands for relay/delivery's.

@@ -9,6 +9,8 @@ var (
 	ErrNotBlocked    = errors.New("no such block")
 	ErrBlockKey      = errors.New("neither a host nor an actor URI")
 	ErrBlockList     = errors.New("not a block-list")
+	ErrListShrank    = errors.New("the list shrank")
+	ErrNoList        = errors.New("no subscription to such a list")
 	ErrNotAllowed    = errors.New("no such domain in the allow-list")
 	ErrLimit         = errors.New("no such limit can be set")
 	ErrNotLimited    = errors.New("no such limit")

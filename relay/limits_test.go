@@ -17,7 +17,7 @@ func (e *env) node(cfg Config) *Relay {
 		e.t.Fatal(err)
 	}
 	r, err := New(e.t.Context(), e.community, cfg, Deps{
-		DB: e.ingest.DB, Key: key, Keys: e.remote, Admission: e.ingest.Admission,
+		DB: e.ingest.DB, Key: key, Keys: e.remote, Lists: e.remote, Admission: e.ingest.Admission,
 		Next: func() uint64 { return e.ingest.Tail.Tip() + 1 }, Enqueue: enqueue, Wake: func() {}, Log: ingesttest.Logger(e.t),
 	})
 	if err != nil {

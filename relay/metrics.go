@@ -10,6 +10,7 @@ import (
 type Metrics struct {
 	requests *prometheus.CounterVec // by verdict: why accepted or why refused
 	seconds  prometheus.Histogram
+	lists    *prometheus.CounterVec // refreshes of block-lists, by result
 	proofs   *prometheus.CounterVec // signatures in documents, by kind and by what came of them
 }
 
@@ -33,7 +34,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Signatures in forwarded documents that were looked at, by kind (ld, proof, any) and by what came of them.",
 		}, []string{"kind", "result"}),
 	}
-	reg.MustRegister(m.requests, m.seconds, m.proofs)
+	m.lists = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tributary_relay_block_list_refreshes_total",
+		Help: "Refreshes of subscribed block-lists by result (ok, shrank, broken, unreachable, failed).",
+	}, []string{"result"})
+	reg.MustRegister(m.requests, m.seconds, m.proofs, m.lists)
 	return m
 }
 
@@ -48,13 +53,19 @@ func observeState(reg prometheus.Registerer, requests slots, subs *Subscriptions
 	reg.MustRegister(
 		gauge("tributary_relay_inbox_requests", "Inbox requests under way.", func() int { return len(requests) }),
 		gauge("tributary_relay_subscribers", "Accepted subscribers.", subs.Count),
-		gauge("tributary_relay_blocks", "Blocked domains and actors.", func() int { return len(blocks.List()) }),
+		gauge("tributary_relay_blocks", "Blocked domains and actors.", func() int { return blocks.Count() }),
 	)
 }
 
 func (m *Metrics) proved(kind, result string) {
 	if m != nil {
 		m.proofs.WithLabelValues(kind, result).Inc()
+	}
+}
+
+func (m *Metrics) renewed(result string) {
+	if m != nil {
+		m.lists.WithLabelValues(result).Inc()
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // Mode is who may subscribe.
 type Mode string
 
-// The modes. A block goes before all of them.
+// The modes. A block of the operator goes before all of them; one of a list before none of the allowed.
 const (
 	ModeOpen      Mode = "open"       // everybody
 	ModeApproval  Mode = "approval"   // whom the operator approves, and the allowed at once

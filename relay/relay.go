@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
+	"tributary/ingest/lease"
 	"tributary/ingest/signature"
 	"tributary/ingest/state"
 )
@@ -37,7 +38,10 @@ type Deps struct {
 	// Alive is told of the host of each actor that signed a request; nil: nobody is. It must be cheap.
 	Alive func(ctx context.Context, host string)
 	// Software says what the servers of subscribers run; nil: none is asked.
-	Software   surveyor // *remote.Client
+	Software surveyor // *remote.Client
+	// Lists fetches the block-lists that the operator subscribes to; nil: none can be.
+	Lists      lister        // *remote.Client
+	Leases     *lease.Keeper // nil: this node is alone
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -51,6 +55,9 @@ type Relay struct {
 	blocks        *Blocks
 	allowed       *AllowList
 	limits        *Limits
+	lists         lister // nil: none
+	leases        *lease.Keeper
+	now           func() time.Time
 	quarantine    *Quarantine
 	sources       *Sources
 	replays       *replays
@@ -79,7 +86,7 @@ func New(ctx context.Context, c Community, cfg Config, d Deps) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	blocks, err := newBlocks(ctx, d.DB)
+	blocks, err := newBlocks(ctx, d.DB, allowed)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +96,7 @@ func New(ctx context.Context, c Community, cfg Config, d Deps) (*Relay, error) {
 	}
 	r := &Relay{
 		community: c, cfg: cfg, subscriptions: subs, blocks: blocks, allowed: allowed, limits: limits, quarantine: newQuarantine(), sources: newSources(), replays: newReplays(d.DB, d.Log),
+		lists: d.Lists, leases: d.Leases, now: time.Now,
 		admission: d.Admission, db: d.DB, log: d.Log,
 	}
 	if r.links, err = newLinks(d.Key); err != nil {
@@ -215,13 +223,16 @@ func (r *Relay) Quarantine() *Quarantine { return r.quarantine }
 // Sources is what gives the relay posts.
 func (r *Relay) Sources() *Sources { return r.sources }
 
-// Run keeps the memory of signatures, what other nodes changed, and what subscribers'
-// servers run, until ctx ends. It returns after the last signatures are written.
+// Run keeps the memory of signatures, what other nodes changed, what subscribers'
+// servers run, and block-lists, until ctx ends. It returns after the last signatures are written.
 func (r *Relay) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { r.replays.run(ctx) })
 	if r.survey != nil {
 		running.Go(func() { r.survey.run(ctx) })
+	}
+	if r.lists != nil {
+		running.Go(func() { r.leases.Serve(ctx, listLease, 1, r.renewLists) })
 	}
 	ticker := time.NewTicker(refreshEvery)
 	defer ticker.Stop()

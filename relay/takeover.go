@@ -72,11 +72,11 @@ var errNothingWritten = errors.New("dry run")
 // crash after it leaves nothing to do, as the Follows are rows of the outbox, which
 // the relay sends when it starts.
 func TakeOver(ctx context.Context, db *state.DB, c Community, enqueue Enqueue, t Takeover, dryRun bool) (TakenOver, error) {
-	blocks, err := newBlocks(ctx, db)
+	allowed, err := newAllowList(ctx, db)
 	if err != nil {
 		return TakenOver{}, err
 	}
-	allowed, err := newAllowList(ctx, db)
+	blocks, err := newBlocks(ctx, db, allowed)
 	if err != nil {
 		return TakenOver{}, err
 	}

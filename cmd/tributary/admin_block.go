@@ -14,7 +14,8 @@ func newBlockCommand() *cobra.Command {
 		Use:     "block",
 		Short:   "Domains, actors and software that may give the relay nothing",
 		Example: "  tributary admin block add spam.example --reason spam --dry-run",
-	}, newBlockAddCommand(), newBlockImportCommand(), newBlockRemoveCommand(), newBlockListCommand())
+	}, newBlockAddCommand(), newBlockImportCommand(), newBlockRemoveCommand(), newBlockListCommand(),
+		newBlockSubscribeCommand(), newBlockSubscriptionsCommand(), newBlockRefreshCommand(), newBlockUnsubscribeCommand())
 }
 
 func newBlockAddCommand() *cobra.Command {
@@ -124,9 +125,9 @@ func newBlockListCommand() *cobra.Command {
 				return err
 			}
 			return show(cmd, blocks, func(w io.Writer) {
-				fmt.Fprintln(w, "SCOPE\tKEY\tSINCE\tREASON\tNOTE")
+				fmt.Fprintln(w, "SCOPE\tKEY\tSINCE\tREASON\tNOTE\tLIST")
 				for _, b := range blocks {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", b.Scope, b.Key, when(b.Created), dash(b.Reason), dash(b.Note))
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Scope, b.Key, when(b.Created), dash(b.Reason), dash(b.Note), dash(b.List))
 				}
 			})
 		},

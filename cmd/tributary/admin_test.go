@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"tributary/ingest/ingesttest"
+	"tributary/ingest/remote"
 	"tributary/ingest/signature"
 	"tributary/ingest/token"
 	"tributary/relay"
@@ -30,8 +32,10 @@ func adminData(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	client := remote.New(remote.Config{AllowPrivate: true, AllowHTTP: true}, nil, nil, ingesttest.Logger(t), nil)
+	t.Cleanup(client.Close)
 	r, err := relay.New(t.Context(), c, relay.Config{}, relay.Deps{
-		DB: log.DB, Key: key, Admission: log.Admission, Next: func() uint64 { return 1 }, Enqueue: delivery.Enqueue, Wake: func() {},
+		DB: log.DB, Key: key, Lists: client, Admission: log.Admission, Next: func() uint64 { return 1 }, Enqueue: delivery.Enqueue, Wake: func() {},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +72,9 @@ func run(t *testing.T, args ...string) (string, error) {
 // Each command prints its table, and JSON when that is asked for.
 func TestAdminCommands(t *testing.T) {
 	data := adminData(t)
+	library := httptest.NewServer(http.FileServer(http.Dir("testdata")))
+	defer library.Close()
+	url := library.URL + "/blocks.csv"
 	for _, c := range []struct {
 		args string
 		want string // pattern of what is printed
@@ -86,23 +93,31 @@ func TestAdminCommands(t *testing.T) {
 		{"allow list", `(?m)^DOMAIN +SINCE +NOTE\nfriends\.example +\S+ \S+Z +asked\n$`},
 		{"allow remove friends.example", `not in the list any more`},
 		{"block add spam.example --reason spam --dry-run", `^would block domain spam\.example: 0 subscriptions, 0 authors\nhost +spam\.example\n$`},
-		{"block list", `^SCOPE +KEY +SINCE +REASON +NOTE\n$`},
+		{"block list", `^SCOPE +KEY +SINCE +REASON +NOTE +LIST\n$`},
 		{"block add SPAM.example --reason spam --note mine", `^blocked domain spam\.example`},
 		{"block add https://a.example/users/b", `^blocked actor https://a\.example/users/b: 0 subscriptions, 0 authors\n$`},
 		{"block add software Spamware --reason floods --dry-run", `^would block software spamware: 0 subscriptions, 0 authors\n$`},
 		{"block add software spamware", `^blocked software spamware`},
 		{"block remove software spamware", `^spamware is not blocked any more\n$`},
-		{"block list", `(?m)^domain +spam\.example +\S+ \S+Z +spam +mine\nactor +https://a\.example/users/b .* - +-$`},
+		{"block list", `(?m)^domain +spam\.example +\S+ \S+Z +spam +mine +-\nactor +https://a\.example/users/b .* - +- +-$`},
 		{"block import testdata/blocks.csv --dry-run", `(?m)^would block 1 domain: 0 subscriptions, 0 authors; 1 known, 1 milder, 1 line not read\nline 5 +"h\*\.example": the domain is obfuscated\n$`},
 		{"block remove spam.example", `^spam\.example is not blocked any more\n$`},
-		{"stats", `(?m)^tip +[1-9]\d*\n(.*\n)+blocks +1\n`},
+		{"block subscribe " + url + " --as-reason ours --dry-run", `(?m)^the list would block 2 domains: 2 added, 0 removed; 0 subscriptions, 0 authors; 1 milder, 1 line passed over\nline 5 `},
+		{"block subscribe " + url + " --every 7d", `(?m)^the list blocks 2 domains: 2 added, 0 removed`},
+		{"block subscriptions", `(?m)^URL +DOMAINS +ADDED +REMOVED +CHANGED +CHECKED +NEXT +EVERY +FAILURES +LAST ERROR\nhttp\S+/blocks\.csv +2 +2 +0 .* 168h0m0s +0 +-$`},
+		{"block list", `(?m)^domain +spam\.example .*/blocks\.csv$`},
+		{"block refresh " + url, `(?m)^the list blocks 2 domains: 0 added, 0 removed`},
+		{"block unsubscribe " + url + " --keep", `^unsubscribed http\S+: it blocked 2 domains, 2 are your own blocks now\n$`},
+		{"block remove spam.example", `^spam\.example is not blocked any more\n$`},
+		{"block subscriptions", `^URL .*\n$`},
+		{"stats", `(?m)^tip +[1-9]\d*\n(.*\n)+blocks +2\n`},
 	} {
 		out, err := run(t, append([]string{"admin", "--data", data}, strings.Fields(c.args)...)...)
 		if err != nil || !regexp.MustCompile(c.want).MatchString(out) {
 			t.Errorf("%s: %v\n%s", c.args, err, out)
 		}
 	}
-	for _, args := range []string{"token create --scope read", "token list", "subscribers list", "allow list", "limit list", "block add x.example --dry-run", "block list", "sources --sort bytes --limit 3", "stats"} {
+	for _, args := range []string{"token create --scope read", "token list", "subscribers list", "allow list", "limit list", "block subscriptions", "block add x.example --dry-run", "block list", "sources --sort bytes --limit 3", "stats"} {
 		out, err := run(t, append([]string{"admin", "--json", "--data", data}, strings.Fields(args)...)...)
 		if err != nil || !json.Valid([]byte(out)) || out == "null\n" {
 			t.Errorf("%s --json: %v\n%s", args, err, out)
@@ -147,6 +162,12 @@ func TestAdminRefusals(t *testing.T) {
 		"block add a.example b.example":                    "software and a name",
 		"block add software <b>":                           "a name such as mastodon",
 		"block remove software nothing":                    "not blocked",
+		"block subscribe http://127.0.0.1:1/x":             "not available now",
+		"block subscribe x":                                "not the URL of a list",
+		"block subscribe http://a.example/ --every 1m":     "10m0s at least",
+		"block subscribe http://a.example/ --every soon":   "12h or 90d",
+		"block refresh http://a.example/":                  "no subscription to",
+		"block unsubscribe http://a.example/":              "no subscription to",
 	} {
 		_, err := run(t, append([]string{"admin", "--data", data}, strings.Fields(args)...)...)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -11,12 +12,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"tributary/ingest"
 	"tributary/ingest/folder"
 	"tributary/ingest/ingesttest"
+	"tributary/ingest/remote"
 	"tributary/ingest/signature"
 	"tributary/ingest/token"
 	"tributary/relay"
@@ -50,7 +53,7 @@ func start(t *testing.T, data string) *running {
 	subscribeDirectly(t, log, "https://good.example/actor", "https://sub.bad.example/actor")
 	r := &running{ingest: log, tokens: token.New(log.DB), Client: Dial(data)}
 	r.relay, err = relay.New(t.Context(), c, relay.Config{}, relay.Deps{
-		DB: log.DB, Key: key, Admission: log.Admission, Next: func() uint64 { return 1 }, Wake: func() {},
+		DB: log.DB, Key: key, Lists: lists(t), Admission: log.Admission, Next: func() uint64 { return 1 }, Wake: func() {},
 		Enqueue: func(_ context.Context, _ *sql.Tx, _, _ string, body []byte) error {
 			r.sent = append(r.sent, string(body))
 			return nil
@@ -97,6 +100,90 @@ func start(t *testing.T, data string) *running {
 		<-stopped
 	})
 	return r
+}
+
+// lists is the client that fetches lists, also from this machine.
+func lists(t *testing.T) *remote.Client {
+	t.Helper()
+	client := remote.New(remote.Config{AllowPrivate: true, AllowHTTP: true}, nil, nil, ingesttest.Logger(t), nil)
+	t.Cleanup(client.Close)
+	return client
+}
+
+// A subscribed list is seen, refreshed and ended through the actions; what is refused says why.
+func TestLists(t *testing.T) {
+	r := start(t, t.TempDir())
+	ctx := t.Context()
+	var mu sync.Mutex
+	text := "#domain,#severity,#public_comment\nspam.example,suspend,spam\nsub.bad.example,suspend,\nquiet.example,silence,\n"
+	library := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		w.Header().Set("Content-Type", "text/csv")
+		_, _ = io.WriteString(w, text)
+	}))
+	defer library.Close()
+	request := ListRequest{URL: library.URL, Reason: "a list", EverySeconds: 3600, DryRun: true}
+	dry, err := r.SubscribeList(ctx, request)
+	if err != nil || !dry.DryRun || dry.Domains != 2 || dry.Milder != 1 || len(dry.Subscribers) != 1 || dry.Subscribers[0].Host != "sub.bad.example" {
+		t.Fatalf("dry run %+v, %v", dry, err)
+	}
+	request.DryRun = false
+	if _, err := r.SubscribeList(ctx, request); err != nil {
+		t.Fatal(err)
+	}
+	all, err := r.Lists(ctx)
+	if err != nil || len(all) != 1 || all[0].Domains != 2 || all[0].EverySeconds != 3600 || all[0].Checked.IsZero() {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if blocks, err := r.Blocks(ctx); err != nil || len(blocks) != 2 || blocks[0].List != library.URL || blocks[1].Reason != "a list" {
+		t.Errorf("%+v, %v", blocks, err)
+	}
+	if err := r.RemoveBlock(ctx, "", "spam.example"); !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), library.URL) {
+		t.Errorf("removing what a list blocks: %v", err)
+	}
+	mu.Lock()
+	text = ""
+	mu.Unlock()
+	if _, err := r.RefreshList(ctx, ListRequest{URL: library.URL}); !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), "blocks nothing") {
+		t.Errorf("an empty list: %v", err)
+	}
+	if all, err := r.Lists(ctx); err != nil || all[0].Failures != 1 || all[0].LastError == "" {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if ended, err := r.UnsubscribeList(ctx, library.URL, true); err != nil || ended.Kept != 2 {
+		t.Errorf("%+v, %v", ended, err)
+	}
+	if _, err := r.UnsubscribeList(ctx, library.URL, true); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+	if _, err := r.SubscribeList(ctx, ListRequest{URL: library.URL, EverySeconds: 1}); !errors.Is(err, ErrInput) {
+		t.Error(err)
+	}
+}
+
+// A software is blocked by its name, and let in again.
+func TestBlockOfSoftware(t *testing.T) {
+	r := start(t, t.TempDir())
+	ctx := t.Context()
+	result, err := r.AddBlock(ctx, BlockRequest{Scope: ScopeSoftware, Key: "Spamware", Reason: "floods"})
+	if err != nil || result.Scope != ScopeSoftware || result.Key != "spamware" || len(result.Hosts) != 0 {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if blocks, err := r.Blocks(ctx); err != nil || len(blocks) != 1 || blocks[0].Scope != ScopeSoftware || blocks[0].Reason != "floods" {
+		t.Errorf("%+v, %v", blocks, err)
+	}
+	if err := r.RemoveBlock(ctx, "", "spamware"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a domain of that name: %v", err)
+	}
+	if err := r.RemoveBlock(ctx, ScopeSoftware, "spamware"); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []BlockRequest{{Scope: "planet", Key: "earth"}, {Scope: ScopeSoftware, Key: "<b>"}} {
+		if _, err := r.AddBlock(ctx, bad); !errors.Is(err, ErrInput) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
 }
 
 func subscribeDirectly(t *testing.T, log *ingesttest.Env, actors ...string) {
@@ -231,6 +318,10 @@ func TestPublic(t *testing.T) {
 		{"DELETE", "/subscribers?key=good.example", "Bearer other", 401},
 		{"DELETE", "/subscribers?key=nobody.example", "Bearer mine", 404},
 		{"GET", "/limits", "Bearer mine", 200},
+		{"GET", "/blocks/lists", "Bearer mine", 200},
+		{"POST", "/blocks/lists", "", 401},
+		{"POST", "/blocks/lists/refresh", "Bearer other", 401},
+		{"DELETE", "/blocks/lists?url=x", "Bearer mine", 404},
 		{"GET", "/limits", "", 401},
 		{"DELETE", "/limits?domain=nobody.example", "Bearer mine", 404},
 		{"POST", "/query", "Bearer mine", 404},

@@ -166,6 +166,30 @@ func (c *Client) ImportBlocks(ctx context.Context, r BlockListRequest, list io.R
 	return result, err
 }
 
+// Lists lists the subscriptions to block-lists.
+func (c *Client) Lists(ctx context.Context) (list []ListSubscription, err error) {
+	err = c.do(ctx, http.MethodGet, "/v1/blocks/lists", nil, nil, &list)
+	return list, err
+}
+
+// SubscribeList subscribes to a block-list.
+func (c *Client) SubscribeList(ctx context.Context, r ListRequest) (result ListResult, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/blocks/lists", nil, r, &result)
+	return result, err
+}
+
+// RefreshList fetches a block-list now.
+func (c *Client) RefreshList(ctx context.Context, r ListRequest) (result ListResult, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/blocks/lists/refresh", nil, r, &result)
+	return result, err
+}
+
+// UnsubscribeList ends a subscription to a block-list.
+func (c *Client) UnsubscribeList(ctx context.Context, address string, keep bool) (result ListResult, err error) {
+	err = c.do(ctx, http.MethodDelete, "/v1/blocks/lists", url.Values{"url": {address}, "keep": {strconv.FormatBool(keep)}}, nil, &result)
+	return result, err
+}
+
 // Stats reads the figures.
 func (c *Client) Stats(ctx context.Context) (stats Stats, err error) {
 	err = c.do(ctx, http.MethodGet, "/v1/stats", nil, nil, &stats)

@@ -19,6 +19,7 @@
 //	replay.go       sending again, resuming
 //	sources.go      what gives the relay posts
 //	blocklist.go    import of block-lists
+//	lists.go        subscriptions to block-lists
 //	public.go       the same for who brings a token
 //	stats.go        figures about the log and the lanes
 //	handler.go      HTTP and JSON

@@ -109,6 +109,24 @@ func (s *Service) actions() *http.ServeMux {
 			Reason: q.Get("reason"), Note: q.Get("note"), Silenced: q.Get("silenced") == "true", DryRun: q.Get("dry_run") == "true",
 		}, r.Body)
 	}))
+	mux.HandleFunc("GET /v1/blocks/lists", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.Lists(ctx) }))
+	mux.HandleFunc("POST /v1/blocks/lists", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		var in ListRequest
+		if err := read(r, &in); err != nil {
+			return nil, err
+		}
+		return s.SubscribeList(ctx, in)
+	}))
+	mux.HandleFunc("POST /v1/blocks/lists/refresh", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		var in ListRequest
+		if err := read(r, &in); err != nil {
+			return nil, err
+		}
+		return s.RefreshList(ctx, in)
+	}))
+	mux.HandleFunc("DELETE /v1/blocks/lists", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
+		return s.UnsubscribeList(ctx, r.FormValue("url"), r.FormValue("keep") == "true")
+	}))
 	mux.HandleFunc("GET /v1/stats", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.Stats(ctx) }))
 	return mux
 }

@@ -192,6 +192,9 @@ func (s *Service) RemoveBlock(ctx context.Context, scopeName, key string) error 
 		return err
 	}
 	err = s.Relay.Unblock(ctx, scope, key)
+	if block, ok := s.Relay.Blocks().Host(key); errors.Is(err, relay.ErrNotBlocked) && ok && block.List != "" {
+		return fmt.Errorf("admin: %w: %s is blocked by the list %s: allow it (tributary admin allow add %s), or end the subscription", ErrInput, key, block.List, key)
+	}
 	if errors.Is(err, relay.ErrNotBlocked) {
 		return fmt.Errorf("admin: %w: %s is not blocked", ErrNotFound, key)
 	}

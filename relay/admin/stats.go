@@ -24,7 +24,7 @@ func (s *Service) Stats(ctx context.Context) (Stats, error) {
 	}
 	return Stats{
 		Tip: s.Tip(), LogStart: s.LogStart(), StateCursor: s.StateCursor(), LogBytes: bytes, HeldBytes: held,
-		Subscribers: s.Relay.Subscriptions().Count(), Blocks: len(s.Relay.Blocks().List()),
+		Subscribers: s.Relay.Subscriptions().Count(), Blocks: s.Relay.Blocks().Count(),
 		Lanes: summary(lanes), Rows: rows,
 	}, nil
 }

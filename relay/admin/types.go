@@ -158,13 +158,14 @@ func laneOf(s delivery.Status) Lane {
 type Block struct {
 	Scope   string    `json:"scope"` // "domain", "actor" or "software"
 	Key     string    `json:"key"`
-	Reason  string    `json:"reason"` // public
-	Note    string    `json:"note"`   // the operator's own
+	Reason  string    `json:"reason"`         // public
+	Note    string    `json:"note"`           // the operator's own
+	List    string    `json:"list,omitempty"` // URL of the list that says so; absent: the operator
 	Created time.Time `json:"created"`
 }
 
 func blockOf(b relay.Block) Block {
-	return Block{Scope: scopeName(b.Scope), Key: b.Key, Reason: b.Reason, Note: b.Note, Created: b.Created}
+	return Block{Scope: scopeName(b.Scope), Key: b.Key, Reason: b.Reason, Note: b.Note, List: b.List, Created: b.Created}
 }
 
 // ScopeSoftware is a block of all servers that say that they run a software.
@@ -217,6 +218,49 @@ type BlockListResult struct {
 	Hosts       []string      `json:"hosts"`       // of which posts or subscriptions are here
 	Authors     int           `json:"authors"`     // whose posts are withdrawn
 	Skipped     []SkippedLine `json:"skipped"`     // that are not domains
+}
+
+// ListRequest asks for a subscription to a block-list, or for its refresh.
+type ListRequest struct {
+	URL          string `json:"url"`
+	Reason       string `json:"reason,omitempty"`        // public, for domains to which the list gives none
+	Silenced     bool   `json:"silenced,omitempty"`      // block those too that the list silences only
+	EverySeconds int64  `json:"every_seconds,omitempty"` // 0: a day
+	Force        bool   `json:"force,omitempty"`         // of a refresh: apply a list that shrank
+	DryRun       bool   `json:"dry_run,omitempty"`       // say what would change, and change nothing
+}
+
+// ListSubscription is a block-list of somebody else that is fetched again and again.
+type ListSubscription struct {
+	URL          string    `json:"url"`
+	Reason       string    `json:"reason,omitempty"`
+	Silenced     bool      `json:"silenced"`
+	EverySeconds int64     `json:"every_seconds"`
+	Domains      int       `json:"domains"`          // that it blocks
+	Added        int       `json:"added"`            // by its last change
+	Removed      int       `json:"removed"`          // by its last change
+	Changed      time.Time `json:"changed,omitzero"` // its last change
+	Checked      time.Time `json:"checked,omitzero"` // when it was last had and found in order
+	Next         time.Time `json:"next"`             // when it is fetched again
+	Failures     int       `json:"failures"`         // in a row
+	LastError    string    `json:"last_error,omitempty"`
+	Created      time.Time `json:"created"`
+}
+
+// ListResult says what a list did, or would do.
+type ListResult struct {
+	URL         string        `json:"url"`
+	DryRun      bool          `json:"dry_run"`
+	Unchanged   bool          `json:"unchanged"`   // its server says that it is the one that is applied
+	Domains     int           `json:"domains"`     // that it blocks
+	Added       []string      `json:"added"`       // since it was applied last
+	Removed     []string      `json:"removed"`     // let in again, unless something else blocks them
+	Kept        int           `json:"kept"`        // of the removed that are the operator's own blocks now
+	Milder      int           `json:"milder"`      // that it does not suspend
+	Subscribers []Subscriber  `json:"subscribers"` // whose subscriptions end
+	Hosts       []string      `json:"hosts"`       // of which posts or subscriptions are here
+	Authors     int           `json:"authors"`     // whose posts are withdrawn
+	Skipped     []SkippedLine `json:"skipped"`     // that block nothing
 }
 
 // SkippedLine is a line of a block-list that blocks nothing.

@@ -23,8 +23,8 @@ func (d *Daemon) openRelay(ctx context.Context) error {
 		Enqueue:  delivery.Enqueue,
 		Wake:     func() { d.engine.Wake() },
 		Alive:    func(ctx context.Context, host string) { d.engine.Alive(ctx, host) },
-		Software: d.remote,
-		Log:      d.log, Registerer: d.registry,
+		Software: d.remote, Lists: d.remote, Leases: d.leases,
+		Log: d.log, Registerer: d.registry,
 	})
 	if err != nil {
 		return err
