@@ -96,7 +96,8 @@ type Blocks struct {
 	db      *state.DB
 	allowed *AllowList
 	current atomic.Pointer[blockSet]
-	mu      sync.Mutex // held while the copy is read anew
+	failing atomic.Int64 // lists whose last refresh failed
+	mu      sync.Mutex   // held while the copy is read anew
 }
 
 type blockSet struct {
@@ -247,16 +248,19 @@ func (b *Blocks) Refresh(ctx context.Context) error {
 // before if no version has changed: lists are long.
 func (b *Blocks) readListed(ctx context.Context) (map[string]Block, map[string]int64, error) {
 	versions := make(map[string]int64)
-	err := b.each(ctx, `SELECT url, changed_at FROM block_lists`, func(scan func(...any) error) error {
+	failing := int64(0)
+	err := b.each(ctx, `SELECT url, changed_at, failures FROM block_lists`, func(scan func(...any) error) error {
 		var url string
-		var version int64
-		err := scan(&url, &version)
+		var version, failures int64
+		err := scan(&url, &version, &failures)
 		versions[url] = version
+		failing += min(failures, 1)
 		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
+	b.failing.Store(failing)
 	if old := b.current.Load(); maps.Equal(old.versions, versions) {
 		return old.listed, versions, nil
 	}

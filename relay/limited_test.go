@@ -86,6 +86,9 @@ func TestLimitedStaysLimited(t *testing.T) {
 	if got := e.post(server, server.undo(server.follow(0))); got != 202 {
 		t.Errorf("a second Undo: %d", got)
 	}
+	if err := e.Subscriptions().Approve(t.Context(), server.URI); err != nil || e.member(server).State != StateLeft {
+		t.Errorf("subscribed who left: %v, %+v", err, e.member(server))
+	}
 	if got := e.post(second, second.follow(1)); got != 202 || e.member(second).Role != RoleLimited {
 		t.Errorf("%d: %+v", got, e.member(second))
 	}
@@ -103,6 +106,14 @@ func TestLimitedStaysLimited(t *testing.T) {
 	}
 	if got := e.post(server, server.undo(server.follow(2))); got != 202 || e.member(server).Actor != "" {
 		t.Errorf("%d: %+v is kept", got, e.member(server))
+	}
+	e.setRole(second, RolePublish)
+	if got := e.post(second, second.undo(second.follow(1))); got != 202 || e.member(second).State != StateLeft {
+		t.Errorf("%d: %+v", got, e.member(second))
+	}
+	e.setRole(second, RoleBoth)
+	if sent := len(e.kinds()); e.member(second).Actor != "" || sent != 3 {
+		t.Errorf("%+v is kept, %d were sent", e.member(second), sent)
 	}
 }
 

@@ -253,6 +253,9 @@ func TestListsThatAreNotApplied(t *testing.T) {
 			t.Errorf("%s: was applied: %+v", what, s)
 		}
 	}
+	if err := e.blocks.Refresh(ctx); err != nil || e.blocks.failing.Load() != 1 {
+		t.Errorf("%d lists fail, %v", e.blocks.failing.Load(), err)
+	}
 	l.mu.Lock()
 	l.status = http.StatusServiceUnavailable
 	l.mu.Unlock()

@@ -158,7 +158,7 @@ func (s *Subscriptions) endOne(ctx context.Context, tx *sql.Tx, actor string, re
 	if err := deleteSubscriber(ctx, tx, actor); err != nil {
 		return err
 	}
-	return s.part(ctx, tx, sub, reject && sub.State != StateRejected)
+	return s.part(ctx, tx, sub, reject && sub.active())
 }
 
 // part closes the lane of a subscriber whose row says already that it is none,
@@ -203,8 +203,8 @@ func (s *Subscriptions) Remove(ctx context.Context, actor string) error {
 // Approve accepts a subscription that waits, or that was rejected.
 func (s *Subscriptions) Approve(ctx context.Context, actor string) error {
 	return s.change(ctx, actor, "approving", func(tx *sql.Tx, sub Subscriber) error {
-		if sub.State == StateAccepted {
-			return nil
+		if sub.State == StateAccepted || sub.State == StateLeft {
+			return nil // who left has to follow again
 		}
 		return s.accept(ctx, tx, sub, "")
 	})
@@ -231,6 +231,9 @@ func (s *Subscriptions) Reject(ctx context.Context, actor string) error {
 // member is taken back when it is limited, and made when it may publish and has none.
 func (s *Subscriptions) SetRole(ctx context.Context, actor string, role Role) error {
 	return s.change(ctx, actor, "changing the role of", func(tx *sql.Tx, sub Subscriber) error {
+		if sub.State == StateLeft && role == RoleBoth {
+			return deleteSubscriber(ctx, tx, actor) // it was kept for its role
+		}
 		sub.Role = role
 		if sub.served() {
 			if err := openLane(ctx, tx, sub.Delivery, sub.Host, s.next()); err != nil {

@@ -53,7 +53,8 @@ func observeState(reg prometheus.Registerer, requests slots, subs *Subscriptions
 	reg.MustRegister(
 		gauge("tributary_relay_inbox_requests", "Inbox requests under way.", func() int { return len(requests) }),
 		gauge("tributary_relay_subscribers", "Accepted subscribers.", subs.Count),
-		gauge("tributary_relay_blocks", "Blocked domains and actors.", func() int { return blocks.Count() }),
+		gauge("tributary_relay_blocks", "Blocked domains, actors and software.", blocks.Count),
+		gauge("tributary_relay_block_lists_failing", "Subscribed block-lists whose last refresh failed.", func() int { return int(blocks.failing.Load()) }),
 	)
 }
 

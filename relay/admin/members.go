@@ -17,11 +17,12 @@ func (s *Service) ChangeSubscriber(ctx context.Context, r SubscriberChange) ([]S
 	if err != nil {
 		return nil, err
 	}
-	changed := []Subscriber{}
+	changed, found := []Subscriber{}, false
 	for _, sub := range s.Relay.Subscriptions().List() {
 		if sub.Actor != r.Key && sub.Host != r.Key {
 			continue
 		}
+		found = true
 		if err := change(ctx, sub.Actor); err != nil {
 			return changed, err
 		}
@@ -29,7 +30,7 @@ func (s *Service) ChangeSubscriber(ctx context.Context, r SubscriberChange) ([]S
 			changed = append(changed, subscriberOf(now))
 		}
 	}
-	if len(changed) == 0 {
+	if !found {
 		return nil, notASubscriber(r.Key)
 	}
 	s.Log.InfoContext(ctx, "subscribers changed", "action", r.Action, "role", r.Role, "key", r.Key, "subscribers", len(changed))

@@ -34,8 +34,9 @@ func site(t *testing.T, cfg relay.Config) (*Site, *httptest.Server) {
 			}
 		}
 		_, err := tx.Exec(`INSERT INTO blocks (scope, key, reason, note, created_at)
-			VALUES ($1, 'spam.example', '<script>alert(1)</script>', 'secret note', 0), ($2, 'https://c.example/users/d', 'person', '', 0)`,
-			ingest.ScopeDomain, ingest.ScopeActor)
+			VALUES ($1, 'spam.example', '<script>alert(1)</script>', 'secret note', 0), ($2, 'https://c.example/users/d', 'person', '', 0),
+				($3, 'spamware', 'floods', '', 0)`,
+			ingest.ScopeDomain, ingest.ScopeActor, relay.ScopeSoftware)
 		return err
 	})
 	if err != nil {
@@ -157,7 +158,7 @@ func TestLists(t *testing.T) {
 	}
 	var blocks []Block
 	read("/api/v1/relay/blocks", &blocks)
-	if len(blocks) != 1 || blocks[0].Domain != "spam.example" {
+	if len(blocks) != 2 || blocks[0].Software != "spamware" || blocks[0].Domain != "" || blocks[1].Domain != "spam.example" {
 		t.Errorf("%+v", blocks)
 	}
 }

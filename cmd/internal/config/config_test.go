@@ -147,6 +147,8 @@ func TestFaults(t *testing.T) {
 		"negative":                {file: "delivery: {signers: -1}", want: []string{"FILE:1: delivery.signers: -1 is less than 0"}},
 		"negative duration":       {file: "kafka: {retention_age: -1h}", want: []string{"FILE:1: kafka.retention_age: -1h is less than 0s"}},
 		"duration without a unit": {file: "delivery: {timeout: 10}", want: []string{`FILE:1: delivery.timeout: "10" is not a duration such as`}},
+		"too large a body":        {file: "relay: {body_max: 1MiB}", want: []string{"relay.body_max: is 1MiB, and nothing larger than 256KiB is read"}},
+		"too small a body":        {file: "relay: {body_max: 1KiB}", want: []string{"relay.body_max: 1KiB is less than 4KiB"}},
 		"size":                    {file: "kafka: {retention_bytes: 1KiB}", want: []string{"FILE:1: kafka.retention_bytes: 1KiB is less than 4MiB"}},
 		"size unit":               {file: "kafka: {retention_bytes: 1GB}", want: []string{`"1GB" is not a size`}},
 		"role":                    {env: []string{"TRIBUTARY_ROLES=inbox,steam"}, want: []string{`TRIBUTARY_ROLES: roles: "steam" is none of inbox, fetch, state, delivery, stream, index, api: did you mean "stream"?`}},
