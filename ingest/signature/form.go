@@ -82,6 +82,15 @@ func (s *Signer) SignAs(ctx context.Context, r *http.Request, digest string, for
 	return s.SignGet(ctx, r)
 }
 
+// SignBy is SignAs in the name of another of our actors, whose key is the same and has the
+// id keyID there: "", or the signer's own id, is SignAs.
+func (s *Signer) SignBy(ctx context.Context, keyID string, r *http.Request, digest string, form Form) error {
+	if keyID == "" || keyID == s.keyID {
+		return s.SignAs(ctx, r, digest, form)
+	}
+	return (&Signer{keyID, s.signing}).SignAs(ctx, r, digest, form)
+}
+
 // signBare signs a GET as if its URL had no query.
 func (s *Signer) signBare(ctx context.Context, r *http.Request) error {
 	bare := *r.URL

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // What a shared signature covers: nothing that says which server it is for.
@@ -38,6 +39,19 @@ func (s *Signer) SignShared(ctx context.Context, to *url.URL, digest string) (Sh
 		return Shared{}, err
 	}
 	return Shared{date: r.Header["Date"], digest: r.Header["Digest"], signature: r.Header["Signature"]}, nil
+}
+
+// By is the same signature in the name of another of our actors, whose key is the same
+// and has the id keyID there; "" changes nothing. What is signed does not say whose key it is, so
+// that one RSA operation does for all of them.
+func (s Shared) By(keyID string) Shared {
+	if keyID == "" || len(s.signature) == 0 {
+		return s
+	}
+	if _, rest, ok := strings.Cut(s.signature[0], `",`); ok { // behind keyId, which comes first
+		s.signature = []string{`keyId="` + keyID + `",` + rest}
+	}
+	return s
 }
 
 // Set puts the signature on a request whose header bears none.

@@ -28,7 +28,12 @@ const activityType = "application/activity+json"
 // Signer signs requests with the key of one of our actors. It may be used by
 // many goroutines; at most `parallel` of them sign at once, the others wait.
 type Signer struct {
-	keyID   string
+	keyID string
+	*signing
+}
+
+// signing is what signers have in common that name one key by different ids (SignBy).
+type signing struct {
 	key     *rsa.PrivateKey
 	slots   chan struct{} // one element per RSA operation under way
 	waiting atomic.Int64
@@ -44,15 +49,14 @@ func NewSigner(keyID string, key *rsa.PrivateKey, parallel int) *Signer {
 	if parallel <= 0 {
 		parallel = runtime.GOMAXPROCS(0)
 	}
-	return &Signer{
-		keyID:    keyID,
+	return &Signer{keyID, &signing{
 		key:      key,
 		slots:    make(chan struct{}, parallel),
 		post:     sync.Pool{New: func() any { return newHTTPSig(postHeaders) }},
 		get:      sync.Pool{New: func() any { return newHTTPSig(getHeaders) }},
 		shared:   sync.Pool{New: func() any { return newHTTPSig(sharedHeaders) }},
 		anywhere: sync.Pool{New: func() any { return newHTTPSig(anywhereHeaders) }},
-	}
+	}}
 }
 
 func newHTTPSig(headers []string) httpsig.Signer {
