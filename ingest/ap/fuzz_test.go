@@ -174,7 +174,7 @@ func checkPost(t *testing.T, p *Post) {
 			t.Errorf("tags %q", p.Tags)
 		}
 	}
-	if p.Language != languageTag(p.Language) {
+	if p.Language != LanguageTag(p.Language) {
 		t.Errorf("language %q", p.Language)
 	}
 	if p.Poll != nil && (len(p.Poll.Options) == 0 || len(p.Poll.Options) > maxPollOptions) {

@@ -39,7 +39,7 @@ func (d *document) mapped(obj ref, field, mapField string, limit int) (text, lan
 // and "und", say nothing.
 func (d *document) language(obj ref, candidates ...string) string {
 	for _, c := range candidates {
-		if l := languageTag(c); l != "" {
+		if l := LanguageTag(c); l != "" {
 			return l
 		}
 	}
@@ -48,13 +48,13 @@ func (d *document) language(obj ref, candidates ...string) string {
 			if d.isObject(v) {
 				v = d.get(v, "identifier")
 			}
-			if l := languageTag(d.text(v, maxType)); l != "" {
+			if l := LanguageTag(d.text(v, maxType)); l != "" {
 				return l
 			}
 			break // several are those of a community, not of a post
 		}
 	}
-	if l := languageTag(d.text(d.get(d.get(obj, "content"), "@language"), maxType)); l != "" {
+	if l := LanguageTag(d.text(d.get(d.get(obj, "content"), "@language"), maxType)); l != "" {
 		return l // JSON-LD's {"@value": …, "@language": "en"}
 	}
 	if l := d.contextLanguage(obj); l != "" {
@@ -66,16 +66,16 @@ func (d *document) language(obj ref, candidates ...string) string {
 // contextLanguage is @language of obj's @context (Pleroma, Akkoma).
 func (d *document) contextLanguage(obj ref) string {
 	for c := range d.items(d.get(obj, "@context")) {
-		if l := languageTag(d.text(d.get(c, "@language"), maxType)); l != "" {
+		if l := LanguageTag(d.text(d.get(c, "@language"), maxType)); l != "" {
 			return l
 		}
 	}
 	return ""
 }
 
-// languageTag returns a BCP 47 tag in lower case with hyphens, "" when s is
+// LanguageTag returns a BCP 47 tag in lower case with hyphens, "" when s is
 // none or says that the language is not known.
-func languageTag(s string) string {
+func LanguageTag(s string) string {
 	if len(s) < 2 || len(s) > 35 {
 		return ""
 	}
