@@ -73,3 +73,47 @@ func TestSharedIsRefusedHere(t *testing.T) {
 		t.Errorf("%v, want ErrCoverage", err)
 	}
 }
+
+// Two of our actors that have one key sign in their own names, in every form; of shared
+// signatures the bytes are the same.
+func TestSignBy(t *testing.T) {
+	const topic = "https://our.example/tag/cats#main-key"
+	signer := NewSigner(testKeyID, testKey(), 1)
+	keyID := func(r *http.Request) string {
+		t.Helper()
+		s, err := Parse(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.KeyID
+	}
+	for _, form := range []Form{FormCavage, FormMessage} {
+		for by, want := range map[string]string{topic: topic, "": testKeyID, testKeyID: testKeyID} {
+			r := newPost(t, "https://our.example/inbox", testBody)
+			if err := signer.SignBy(t.Context(), by, r, Digest(testBody), form); err != nil {
+				t.Fatal(err)
+			}
+			if in := received(r, testBody); keyID(in) != want || verify(in, testBody, time.Now()) != nil {
+				t.Errorf("%s by %q: %s, %v", form, by, keyID(in), verify(in, testBody, time.Now()))
+			}
+		}
+	}
+	u, err := url.Parse("https://a.example/inbox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared, err := signer.SignShared(t.Context(), u, Digest(testBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, other := http.Header{}, http.Header{}
+	shared.By(topic).Set(other)
+	shared.By("").Set(own)
+	want := strings.Replace(own.Get("Signature"), testKeyID, topic, 1)
+	if got := other.Get("Signature"); got != want || !strings.Contains(own.Get("Signature"), `keyId="`+testKeyID+`",`) || other.Get("Date") != own.Get("Date") {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	if again := (Shared{}).By(topic); again.signature != nil {
+		t.Errorf("of nothing: %v", again)
+	}
+}
