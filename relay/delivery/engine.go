@@ -31,17 +31,20 @@ type Subscribers interface {
 	Changed() <-chan struct{}
 }
 
-// Deps are what an Engine works with. All but Registerer are needed.
+// Deps are what an Engine works with. All but KeyID, Registerer and Leases are needed.
 type Deps struct {
 	Tail        *ingest.Tail // at the end of the log: see Log.Ready
 	DB          *state.DB
-	Signer      Signer // of Actor
+	Signer      Signer // of Actor, and of all actors of which KeyID knows
 	Client      Doer
 	Subscribers Subscribers
 	Actor       string // URI of the relay's actor
-	Log         *slog.Logger
-	Registerer  prometheus.Registerer // nil: no metrics
-	Leases      *lease.Keeper         // deal the hosts among the nodes; nil: this one is alone
+	// KeyID is the id of the key of an actor of ours, and whether it is one. nil: there
+	// is Actor alone.
+	KeyID      func(actor string) (keyID string, ours bool)
+	Log        *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+	Leases     *lease.Keeper         // deal the hosts among the nodes; nil: this one is alone
 }
 
 // Engine keeps one lane per subscribed inbox, and the outbox.
@@ -52,11 +55,12 @@ type Engine struct {
 	logger  *slog.Logger
 	metrics *Metrics
 
-	encode map[Style]func(*ingest.Record) []byte
-	sender *sender
-	slots  *slots
-	hosts  *hosts
-	outbox *outbox
+	encode    map[Style]func(*ingest.Record) []byte // as the relay's actor
+	announces *announces                            // as the others
+	sender    *sender
+	slots     *slots
+	hosts     *hosts
+	outbox    *outbox
 
 	sleepers sleepers
 
@@ -105,7 +109,8 @@ func newEngine(cfg Config, d Deps, log source) (*Engine, error) {
 		encode: map[Style]func(*ingest.Record) []byte{
 			StyleForward: encodeForm(d.Actor, StyleForward), StyleAnnounce: encodeForm(d.Actor, StyleAnnounce),
 		},
-		slots: newSlots(cfg.ExtraMax), hosts: newHosts(), lanes: make(map[string]*lane), shares: make(map[int]*share),
+		announces: newAnnounces(),
+		slots:     newSlots(cfg.ExtraMax), hosts: newHosts(), lanes: make(map[string]*lane), shares: make(map[int]*share),
 		closing: make(chan struct{}), aborted: make(chan struct{}), done: make(chan struct{}),
 		stale: make(chan struct{}, 1),
 	}
@@ -298,16 +303,15 @@ func (e *Engine) keep(stop context.Context) {
 // target is where a lane leads, and what it brings there.
 type target struct {
 	url     *url.URL
-	style   Style
-	filters []Filter // of each receiver
+	parts   []part // one of each receiver
 	signing Signing
 	share   *share
 }
 
 // serves makes a lane bring what its receivers want now.
 func (t target) serves(l *lane) {
-	l.receives.Store(uint32(t.style))
-	l.filters.Store(merged(t.filters))
+	sortParts(t.parts)
+	l.parts.Store(&t.parts)
 	l.signing.Store(&t.signing)
 }
 
@@ -338,12 +342,14 @@ func (e *Engine) sync(stop context.Context, live map[string]*running) error {
 		if share == nil {
 			continue // another node's
 		}
-		t, ok := wanted[r.Inbox]
-		if !ok {
-			t = target{url: u, style: r.Style, share: share}
+		keyID, ours := e.keyOf(r.Actor)
+		if !ours {
+			e.logger.Warn("a subscriber cannot be served", "inbox", r.Inbox, "actor", r.Actor, "err", errForeignActor)
+			continue
 		}
-		t.style, t.filters = t.style.merge(r.Style), append(t.filters, r.Filter)
-		t.signing = r.Signing // they are on one host
+		t := wanted[r.Inbox]
+		t.url, t.share, t.signing = u, share, r.Signing // they are on one host
+		t.parts = append(t.parts, newPart(r, keyID))
 		wanted[r.Inbox] = t
 	}
 	e.settleSigning(wanted)
@@ -368,6 +374,17 @@ func (e *Engine) sync(stop context.Context, live map[string]*running) error {
 		}
 	}
 	return e.begin(stop, live, wanted)
+}
+
+// keyOf is the id of the key of an actor of ours, "" for the signer's own.
+func (e *Engine) keyOf(actor string) (keyID string, ours bool) {
+	switch {
+	case actor == "" || actor == e.deps.Actor:
+		return "", true
+	case e.deps.KeyID == nil:
+		return "", false
+	}
+	return e.deps.KeyID(actor)
 }
 
 // begin claims and starts lanes. Only who has the share by the database's word can

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -143,6 +144,7 @@ type fakeSubscribers struct {
 	paused   map[string]bool
 	filters  map[string]Filter
 	signings map[string]Signing
+	of       map[string][]Receiver // what the subscribers of an inbox want; else all that passes
 	changed  chan struct{}
 }
 
@@ -179,6 +181,13 @@ func (s *fakeSubscribers) Receivers(context.Context) ([]Receiver, error) {
 	defer s.mu.Unlock()
 	var all []Receiver
 	for _, inbox := range s.inboxes {
+		for _, r := range s.of[inbox] {
+			r.Inbox, r.Signing = inbox, s.signings[inbox]
+			all = append(all, r)
+		}
+		if len(s.of[inbox]) > 0 {
+			continue
+		}
 		all = append(all, Receiver{Inbox: inbox, Style: s.styles[inbox], Paused: s.paused[inbox], Filter: s.filters[inbox], Signing: s.signings[inbox]})
 	}
 	return all, nil
@@ -209,6 +218,7 @@ type delivered struct {
 	body   string
 	seq    uint64 // of a body that entry made
 	object string
+	keyID  string // that signed
 	at     time.Time
 	shared bool // its signature names no host
 	try    int  // of this body at this host, from 1
@@ -250,6 +260,8 @@ func (w *fakeWeb) Do(r *http.Request) (*http.Response, error) {
 	}
 	_ = json.Unmarshal(body, &doc)
 	d.seq, d.object = doc.Seq, doc.Object
+	_, after, _ := strings.Cut(r.Header.Get("Signature"), `keyId="`)
+	d.keyID, _, _ = strings.Cut(after, `"`)
 	d.shared = strings.Contains(r.Header.Get("Signature"), `headers="(request-target) date digest"`) ||
 		strings.Contains(r.Header.Get("Signature"), `headers="date digest"`) && strings.Contains(r.URL.Path, "/users/")
 	w.mu.Lock()
@@ -326,9 +338,9 @@ func upTo(first, last uint64) (s []uint64) {
 // stubSigner signs nothing.
 type stubSigner struct{}
 
-func (stubSigner) SignAs(_ context.Context, r *http.Request, digest string, _ signature.Form) error {
+func (stubSigner) SignBy(_ context.Context, keyID string, r *http.Request, digest string, _ signature.Form) error {
 	r.Header["Digest"] = []string{digest}
-	r.Header["Signature"] = []string{"stub"}
+	r.Header["Signature"] = []string{`keyId="` + cmp.Or(keyID, testActor+"#main-key") + `"`}
 	return nil
 }
 
@@ -350,6 +362,7 @@ type rig struct {
 	reg    *prometheus.Registry
 
 	leases *lease.Keeper // nil: alone
+	signer Signer        // nil: stubSigner
 
 	engine *Engine
 	ended  chan error
@@ -357,9 +370,28 @@ type rig struct {
 
 const testActor = "https://relay.example/actor"
 
+// testKeyID knows the actors of topics of the relay.
+func testKeyID(actor string) (string, bool) {
+	return actor + "#main-key", strings.HasPrefix(actor, "https://relay.example/")
+}
+
+// follows is a receiver that follows the actor of a topic.
+func follows(topic string, style Style) Receiver {
+	t, err := ParseTopic(topic)
+	if err != nil {
+		panic(err)
+	}
+	r := Receiver{Topic: t, Style: style}
+	if !t.Whole() {
+		r.Actor = "https://relay.example/" + t.String()
+	}
+	return r
+}
+
 // bubble runs f with a rig in a synctest bubble: time is not real.
 func bubble(t *testing.T, inboxes []string, f func(*testing.T, *rig)) {
 	dir := t.TempDir()
+	realSigner() // made here, since what one bubble makes is of no use to the next
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{t: t, dir: dir, log: newFakeLog(), subs: subscribed(inboxes...), web: newFakeWeb()}
 		r.open()
@@ -387,8 +419,12 @@ func (r *rig) start() {
 	if client == nil {
 		client = r.web
 	}
+	signer := r.signer
+	if signer == nil {
+		signer = stubSigner{}
+	}
 	e, err := newEngine(r.cfg, Deps{
-		DB: r.db, Signer: stubSigner{}, Client: client, Subscribers: r.subs, Actor: testActor,
+		DB: r.db, Signer: signer, Client: client, Subscribers: r.subs, Actor: testActor, KeyID: testKeyID,
 		Log: quiet(), Registerer: r.reg, Leases: r.leases,
 	}, r.log)
 	if err != nil {

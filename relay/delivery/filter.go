@@ -124,7 +124,7 @@ func tidyLanguage(s string) (string, error) {
 func tidyTag(s string) (string, error) {
 	tag := ap.FoldTag(strings.TrimPrefix(s, "#"))
 	if tag == "" {
-		return "", fmt.Errorf("%w: %q is no hashtag", ErrFilter, s)
+		return "", fmt.Errorf("%w: %.100q is no hashtag", ErrFilter, s)
 	}
 	return tag, nil
 }
@@ -132,7 +132,7 @@ func tidyTag(s string) (string, error) {
 func tidyDomain(s string) (string, error) {
 	host, err := ap.Host("https://" + s)
 	if u, bad := url.Parse("https://" + s); err != nil || bad != nil || u.Host == "" || strings.ContainsAny(s, "/?#@") {
-		return "", fmt.Errorf("%w: %q is no host", ErrFilter, s)
+		return "", fmt.Errorf("%w: %.100q is no host", ErrFilter, s)
 	}
 	return host, nil
 }
@@ -175,17 +175,6 @@ func (m *minute) take(most int, now time.Time) bool {
 	}
 	m.count++
 	return true
-}
-
-// merged is what the lane of several receivers lets through: nil, all, as soon as
-// one wants all.
-func merged(filters []Filter) *[]Filter {
-	for _, f := range filters {
-		if f.Empty() {
-			return nil
-		}
-	}
-	return &filters
 }
 
 func underAny(host string, domains []string) bool {

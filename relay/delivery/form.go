@@ -3,7 +3,10 @@ package delivery
 import (
 	"encoding/json"
 	"strconv"
+	"sync"
 	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"tributary/ingest"
 	"tributary/ingest/signature"
@@ -118,6 +121,58 @@ func encodeForm(actor string, style Style) func(*ingest.Record) []byte {
 		}
 		return []byte(signature.Digest(r.Raw))
 	}
+}
+
+// encoded is the body of a record as one part of a lane sends it, with its digest. Raw
+// bytes are the same for all our actors, and so is what the relay's own actor announces for
+// all lanes: the entry keeps both. What actors of topics announce is kept by announces.
+func (e *Engine) encoded(entry *ingest.Entry, by *part) (digest string, body []byte) {
+	if by.actor == "" || shapeOf(entry.Record, by.style) != shapeAnnounce {
+		return splitForm(entry.Record, entry.Encoded(by.style.form(), e.encode[by.style]))
+	}
+	return splitForm(entry.Record, e.announces.of(by.actor, entry.Record))
+}
+
+// announcesMax is how many Announces of topics' actors are kept, below 1 KiB each as a
+// rule. A record that a thousand topics want takes a thousand of them for a moment, instead
+// of staying with its entry.
+const announcesMax = 4096
+
+// announces are what topics' actors announced last, encoded once for all lanes that are at
+// the same records. It may be used by many goroutines.
+type announces struct {
+	mu   sync.Mutex
+	made *simplelru.LRU[announceKey, []byte] // guarded by mu
+}
+
+type announceKey struct {
+	seq   uint64
+	actor string
+}
+
+func newAnnounces() *announces {
+	made, err := simplelru.NewLRU[announceKey, []byte](announcesMax, nil)
+	if err != nil {
+		panic("delivery: BUG: " + err.Error()) // only for a size that is not positive
+	}
+	return &announces{made: made}
+}
+
+// of is the Announce of a record by an actor, as encodeForm makes it. Two who ask at once
+// may both make it, which says the same.
+func (a *announces) of(actor string, r *ingest.Record) []byte {
+	key := announceKey{r.Seq, actor}
+	a.mu.Lock()
+	form, ok := a.made.Get(key)
+	a.mu.Unlock()
+	if ok {
+		return form
+	}
+	form = encodeForm(actor, StyleAnnounce)(r)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.made.Add(key, form)
+	return form
 }
 
 // splitForm returns what encodeForm made.

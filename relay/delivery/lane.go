@@ -22,9 +22,7 @@ type lane struct {
 	host  *host
 	share *share // that its host belongs to; set before run
 
-	receives atomic.Uint32            // Style; the engine changes it when who subscribed does
-	filters  atomic.Pointer[[]Filter] // likewise: a post goes out that one of them wants; nil wants all
-
+	parts   atomic.Pointer[[]part]  // at least one, in order; the engine changes them when who subscribed does
 	signing atomic.Pointer[Signing] // likewise
 	target  string                  // of url, as signatures name it
 
@@ -224,13 +222,14 @@ func (l *lane) took(batch ingest.Batch, through uint64) bool {
 	for _, entry := range batch.Entries {
 		rec := entry.Record
 		l.readAt = rec.Time
-		if reason := l.skips(entry, now); reason != "" {
+		by, reason := l.skips(entry, now)
+		if by == nil {
 			if rec.Seq >= l.work.next {
 				l.e.metrics.skip(reason)
 			}
 			continue
 		}
-		l.work.add(entry)
+		l.work.add(entry, by)
 		l.lastBytes += (len(rec.Raw) - l.lastBytes) / 8
 	}
 	before := l.work.position()
@@ -241,52 +240,48 @@ func (l *lane) took(batch ingest.Batch, through uint64) bool {
 	return moved
 }
 
-// skips says why a record does not go to this inbox, "" if it does.
-func (l *lane) skips(entry *ingest.Entry, now time.Time) string {
-	rec := entry.Record
+// skips says as whom a record goes to this inbox, or why it does not: by is nil then.
+func (l *lane) skips(entry *ingest.Entry, now time.Time) (by *part, reason string) {
+	rec, parts := entry.Record, *l.parts.Load()
 	name, scheme := l.host.name, l.url.Scheme
 	switch {
 	case bareHost(rec.Domain, scheme) == name:
-		return skipOrigin
+		return nil, skipOrigin
 	case bareHost(rec.Giver, scheme) == name:
-		return skipGiver
-	case shapeOf(rec, l.style()) == shapeNone:
-		return skipShape
+		return nil, skipGiver
+	case shapeOf(rec, parts[0].style) == shapeNone: // and so in all styles
+		return nil, skipShape
 	}
-	if rec.Kind != ingest.KindCreate && rec.Kind != ingest.KindUpgrade {
-		return ""
+	if max := l.e.cfg.MaxAge; max > 0 && isPost(rec) && now.Sub(rec.Time) > max {
+		return nil, skipMaxAge
 	}
-	if max := l.e.cfg.MaxAge; max > 0 && now.Sub(rec.Time) > max {
-		return skipMaxAge
+	by, most := firstOf(parts, entry)
+	switch {
+	case by == nil:
+		return nil, skipFilter
+	case most > 0 && rec.Seq >= l.work.next && !l.pace.take(most, now): // what is read again does not count a second time
+		return nil, skipRate
 	}
-	return l.filtered(entry, now)
+	return by, ""
 }
 
-// filtered says why a post is not wanted here, "" if it is. What was wanted once
-// and is read again does not count a second time.
-func (l *lane) filtered(entry *ingest.Entry, now time.Time) string {
-	filters := l.filters.Load()
-	if filters == nil {
-		return ""
-	}
-	language := func() string { return string(entry.Encoded(ingest.FormLanguage, languageOf)) }
-	most, wanted := 0, false
-	for _, f := range *filters {
-		if f.wants(entry.Record, language) {
-			wanted = true
-			most = max(most, f.PerMinute)
-			if f.PerMinute == 0 {
-				return ""
-			}
+// firstOf is the first part that takes a record, nil if none does, and how many posts a
+// minute may go out for those that take it: 0 has no limit.
+func firstOf(parts []part, entry *ingest.Entry) (by *part, most int) {
+	for i := range parts {
+		p := &parts[i]
+		if !p.takes(entry) {
+			continue
 		}
+		if by == nil {
+			by = p
+		}
+		if p.filter.PerMinute == 0 || !isPost(entry.Record) {
+			return by, 0
+		}
+		most = max(most, p.filter.PerMinute)
 	}
-	switch {
-	case !wanted:
-		return skipFilter
-	case entry.Record.Seq >= l.work.next && !l.pace.take(most, now):
-		return skipRate
-	}
-	return ""
+	return by, most
 }
 
 // gap keeps account of records that the log could not bring any more.
@@ -397,13 +392,13 @@ func (l *lane) giveSlot(it *item) {
 // deliver sends records one after another, as long as there are some that may start.
 func (l *lane) deliver(abort context.Context, it *item) {
 	for it != nil {
-		rec, style := it.entry.Record, l.style()
-		digest, body := splitForm(rec, it.entry.Encoded(style.form(), l.e.encode[style]))
+		rec, by := it.entry.Record, it.by
+		digest, body := l.e.encoded(it.entry, by)
 		ans := l.e.sender.send(abort, letter{
-			to: l.url, body: body, digest: digest, public: l.signing.Load().Shared && !it.tried(), target: l.over(),
+			to: l.url, body: body, digest: digest, keyID: by.keyID, public: l.signing.Load().Shared && !it.tried(), target: l.over(),
 			old: time.Since(rec.Time) > l.e.cfg.CatchUpAfter,
 		})
-		l.landed(it, l.blamed(it, judged(rec, style, ans)))
+		l.landed(it, l.blamed(it, judged(rec, by.style, ans)))
 		// This goroutine takes the next record, others those beside it.
 		var at time.Time
 		if it, at = l.next(); it != nil || !at.IsZero() {
@@ -419,8 +414,6 @@ func (l *lane) deliver(abort context.Context, it *item) {
 // a signature of its own then: some know a repeat by that, and some may have meant the
 // shared one by whatever they said.
 func (it *item) tried() bool { return it.refused > 0 || !it.failures.first.IsZero() }
-
-func (l *lane) style() Style { return Style(l.receives.Load()) }
 
 // judged says whom a refusal of raw bytes judges. A server that follows our actor
 // may take Announces and still answer 401 or 403 to each Update and Delete that

@@ -22,8 +22,8 @@ type outbox struct {
 	db      *state.DB
 	sender  *sender
 	hosts   *hosts
-	actor   string // of sender's signer
-	max     int    // hosts at once
+	keyOf   func(actor string) (keyID string, ours bool)
+	max     int // hosts at once
 	keep    time.Duration
 	metrics *Metrics
 	logger  *slog.Logger
@@ -47,7 +47,7 @@ func newOutbox(e *Engine) *outbox {
 	}
 	return &outbox{
 		share: e.shareOf, every: every,
-		db: e.deps.DB, sender: e.sender, hosts: e.hosts, actor: e.deps.Actor,
+		db: e.deps.DB, sender: e.sender, hosts: e.hosts, keyOf: e.keyOf,
 		max: e.cfg.OutboxMax, keep: e.cfg.OutboxKeep, metrics: e.metrics, logger: e.logger,
 		news: make(chan struct{}, 1), busy: make(map[string]bool),
 		refused: make(map[int64]struct{}), known: make(map[string]*host),
@@ -206,7 +206,8 @@ var errForeignActor = errors.New("no key for its actor")
 // send makes one attempt and books it. more says whether the host may get another row.
 func (o *outbox) send(abort context.Context, h *host, r outboxRow) (more bool, err error) {
 	u, _, err := parseInbox(r.inbox)
-	if err == nil && r.actor != o.actor {
+	keyID, ours := o.keyOf(r.actor)
+	if err == nil && !ours {
 		err = errForeignActor
 	}
 	if err != nil {
@@ -216,7 +217,7 @@ func (o *outbox) send(abort context.Context, h *host, r outboxRow) (more bool, e
 	if p == passNo {
 		return false, nil
 	}
-	ans := o.sender.send(abort, letter{to: u, body: r.body, digest: signature.Digest(r.body)})
+	ans := o.sender.send(abort, letter{to: u, body: r.body, digest: signature.Digest(r.body), keyID: keyID})
 	now := time.Now()
 	h.end(p, ans.verdict, ans.after, now)
 	// What happened is written even when we are about to end.

@@ -21,10 +21,11 @@ type Doer interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-// Signer signs requests as one of our actors and bounds how many signatures are
-// made at once. *signature.Signer is one.
+// Signer signs requests as our actors, who all have one key, and bounds how many
+// signatures are made at once. *signature.Signer is one.
 type Signer interface {
-	SignAs(ctx context.Context, r *http.Request, digest string, form signature.Form) error
+	// SignBy signs in the name of a key id; "" is the signer's own.
+	SignBy(ctx context.Context, keyID string, r *http.Request, digest string, form signature.Form) error
 	SignShared(ctx context.Context, to *url.URL, digest string) (signature.Shared, error)
 }
 
@@ -55,7 +56,8 @@ type letter struct {
 	to     *url.URL // shared: never changed
 	body   []byte   // shared: never changed
 	digest string
-	old    bool // not live: waits in line behind what is
+	keyID  string // of the actor of ours that sends it; "" is the signer's own
+	old    bool   // not live: waits in line behind what is
 	// public says that a signature may be shared with other inboxes that have the
 	// same path; target is that (signature.Target), "" when it may be any.
 	public bool
@@ -126,7 +128,7 @@ func request(ctx context.Context, l letter) *http.Request {
 
 func (s *sender) sign(ctx context.Context, req *http.Request, l letter, form signature.Form) error {
 	if form != signature.FormShared {
-		return s.inTurn(ctx, l, func() error { return s.signer.SignAs(ctx, req, l.digest, form) })
+		return s.inTurn(ctx, l, func() error { return s.signer.SignBy(ctx, l.keyID, req, l.digest, form) })
 	}
 	to := l.to
 	if l.target == "" {
@@ -140,7 +142,7 @@ func (s *sender) sign(ctx context.Context, req *http.Request, l letter, form sig
 		return made, err
 	})
 	if err == nil {
-		shared.Set(req.Header)
+		shared.By(l.keyID).Set(req.Header)
 	}
 	return err
 }

@@ -33,9 +33,9 @@ type countingSigner struct {
 	own, shared atomic.Int64
 }
 
-func (c *countingSigner) SignAs(ctx context.Context, r *http.Request, digest string, form signature.Form) error {
+func (c *countingSigner) SignBy(ctx context.Context, keyID string, r *http.Request, digest string, form signature.Form) error {
 	c.own.Add(1)
-	return c.Signer.SignAs(ctx, r, digest, form)
+	return c.Signer.SignBy(ctx, keyID, r, digest, form)
 }
 
 func (c *countingSigner) SignShared(ctx context.Context, to *url.URL, digest string) (signature.Shared, error) {

@@ -29,13 +29,14 @@ type Status struct {
 	Inbox     string
 	Host      string
 	State     State
-	Position  uint64 // lowest seq not settled
-	Lag       uint64 // tip − position, in seqs; 0 when it has everything
-	InFlight  int    // requests
-	Unsettled int    // records read and not settled
-	Delivered int64  // records answered 2xx, ever
-	GivenUp   int64  // records that the server refused, ever
-	Missed    uint64 // seqs that had left the log before they could be read, since the start
+	Brings    []string // "all", and topics; nil when another node knows
+	Position  uint64   // lowest seq not settled
+	Lag       uint64   // tip − position, in seqs; 0 when it has everything
+	InFlight  int      // requests
+	Unsettled int      // records read and not settled
+	Delivered int64    // records answered 2xx, ever
+	GivenUp   int64    // records that the server refused, ever
+	Missed    uint64   // seqs that had left the log before they could be read, since the start
 
 	Form    string // of the next signature: "shared", "full" or "rfc9421"; "" when another node knows
 	FormWhy string // in words
@@ -143,10 +144,11 @@ func (s *Status) silent(r *row, cfg *Config) {
 func (l *lane) status() Status {
 	now, tip, host := time.Now(), l.e.log.Tip(), l.held(l.host.look())
 	form, why := l.signs()
+	brings := l.brings()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := Status{
-		Inbox: l.inbox, Host: l.host.name, State: StateLive, Position: l.position(),
+		Inbox: l.inbox, Host: l.host.name, State: StateLive, Brings: brings, Position: l.position(),
 		InFlight: l.work.flying, Unsettled: len(l.work.items),
 		Delivered: l.row.delivered, GivenUp: l.row.givenUp, Missed: l.missed,
 		LastSuccess: l.row.lastSuccess, LastFailure: l.row.lastFailure,
@@ -165,4 +167,14 @@ func (l *lane) status() Status {
 	}
 	s.silent(&l.row, &l.e.cfg)
 	return s
+}
+
+// brings names what the receivers of the lane follow.
+func (l *lane) brings() (list []string) {
+	for _, p := range *l.parts.Load() {
+		if name := cmp.Or(p.topic.String(), "all"); !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
 }

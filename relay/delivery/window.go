@@ -15,6 +15,7 @@ type item struct {
 	keys  [2]uint64     // hashes of its object and its actor
 	since time.Time     // when it entered the log
 	entry *ingest.Entry // nil: let go of, to be read again
+	by    *part         // as whom it goes out
 
 	flying bool
 	pass   pass // while flying
@@ -74,19 +75,19 @@ func (w *window) span() uint64 {
 	return w.taken - w.items[0].order
 }
 
-// add takes an entry that the reader brought, in order. One below next is either
-// an item that was let go of, or settled since.
-func (w *window) add(e *ingest.Entry) {
+// add takes an entry that the reader brought, in order, and as whom it goes out. One
+// below next is either an item that was let go of, or settled since.
+func (w *window) add(e *ingest.Entry, by *part) {
 	rec := e.Record
 	if rec.Seq < w.next {
 		if i, ok := w.find(rec.Seq); ok && w.items[i].entry == nil {
-			w.items[i].entry = e
+			w.items[i].entry, w.items[i].by = e, by
 			w.inHand++
 		}
 		return
 	}
 	w.items = append(w.items, &item{
-		seq: rec.Seq, order: w.taken, entry: e, since: rec.Time,
+		seq: rec.Seq, order: w.taken, entry: e, by: by, since: rec.Time,
 		keys: [2]uint64{maphash.String(keySeed, rec.Object), maphash.String(keySeed, rec.Actor)},
 	})
 	w.next = rec.Seq + 1

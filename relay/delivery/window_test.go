@@ -79,7 +79,7 @@ func walkWindow(t *testing.T, log [][2]string) (runs int) {
 	replay := func(settled []uint64) *window {
 		w := &window{next: 1}
 		for i, k := range log {
-			w.add(entry(uint64(i+1), k[0], k[1]))
+			w.add(entry(uint64(i+1), k[0], k[1]), nil)
 		}
 		fill := func() {
 			for w.flying < 2 {
@@ -155,7 +155,7 @@ func modelRound(t *testing.T, r *rand.Rand) {
 			if e.Record.Seq < cursor || limit == 0 || withdrawn[e.Record.Seq] {
 				continue
 			}
-			w.add(e)
+			w.add(e, nil)
 			cursor = e.Record.Seq + 1
 			limit--
 		}
@@ -240,7 +240,7 @@ func modelRound(t *testing.T, r *rand.Rand) {
 func TestWindowProbeSparesTheRecordThatBreaksTheServer(t *testing.T) {
 	w := &window{next: 1}
 	for seq := range uint64(3) {
-		w.add(entry(seq+1, fmt.Sprint("o", seq), fmt.Sprint("a", seq)))
+		w.add(entry(seq+1, fmt.Sprint("o", seq), fmt.Sprint("a", seq)), nil)
 	}
 	w.items[0].failures.inside = 3
 	if it := w.pickProbe(false); it.seq != 1 {
@@ -265,7 +265,7 @@ func BenchmarkWindow(b *testing.B) {
 			seq++
 			e := entries[seq%64]
 			e.Record.Seq = seq
-			w.add(e)
+			w.add(e, nil)
 			w.passed(seq)
 		}
 		for w.flying < 8 {

@@ -1,0 +1,101 @@
+package delivery
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tributary/ingest"
+	"tributary/ingest/ap"
+)
+
+// The kinds of topics.
+const (
+	TopicTag      = "tag"      // posts with a hashtag
+	TopicInstance = "instance" // posts of a server
+	TopicLanguage = "language" // posts in a language: declared, else what the text looks like
+)
+
+// TopicKinds are all kinds.
+var TopicKinds = []string{TopicTag, TopicInstance, TopicLanguage}
+
+// Topic is a part of what passes, which an actor of its own brings to those who want no
+// more. The zero value is all that passes. Topics are compared by ==.
+type Topic struct {
+	Kind string // TopicTag …; "" for all that passes
+	Name string // in its one form: a folded hashtag, a host, a language
+}
+
+// topicNameMax bounds a name before it is looked at, in bytes.
+const topicNameMax = 1024
+
+// NewTopic brings a name into its one form, or says what is wrong with it.
+func NewTopic(kind, name string) (Topic, error) {
+	if len(name) > topicNameMax {
+		return Topic{}, fmt.Errorf("delivery: topic: %w: the name is longer than %d bytes", ErrFilter, topicNameMax)
+	}
+	t := Topic{Kind: kind}
+	var err error
+	switch kind {
+	case TopicTag:
+		t.Name, err = tidyTag(name)
+	case TopicInstance:
+		t.Name, err = tidyDomain(name)
+	case TopicLanguage:
+		if t.Name = ap.LanguageTag(name); t.Name == "" {
+			err = fmt.Errorf("%w: %.100q is no language code such as en or pt-br", ErrFilter, name)
+		}
+	default:
+		err = fmt.Errorf("%w: there is no kind %.20q: it is one of %s", ErrFilter, kind, strings.Join(TopicKinds, ", "))
+	}
+	if err != nil {
+		return Topic{}, fmt.Errorf("delivery: topic: %w", err)
+	}
+	return t, nil
+}
+
+// ParseTopic reads what String writes, and what people write so: "tag/golang".
+func ParseTopic(s string) (Topic, error) {
+	if s == "" {
+		return Topic{}, nil
+	}
+	kind, name, _ := strings.Cut(s, "/")
+	return NewTopic(kind, name)
+}
+
+// String is "tag/golang", and "" for all that passes.
+func (t Topic) String() string {
+	if t.Whole() {
+		return ""
+	}
+	return t.Kind + "/" + t.Name
+}
+
+// Whole reports whether it is all that passes.
+func (t Topic) Whole() bool { return t == Topic{} }
+
+// takes reports whether a record belongs to the topic. An edit or a deletion of a post
+// belongs to every hashtag and every language, as the post may have had it before, and
+// nothing is kept of what each post had; those who never had the post ignore it.
+func (t *Topic) takes(r *ingest.Record, language func() string) bool {
+	switch t.Kind {
+	case "":
+		return true
+	case TopicInstance:
+		return r.Domain == t.Name
+	}
+	switch {
+	case !isPost(r):
+		return true
+	case r.Post == nil:
+		return false
+	case t.Kind == TopicTag:
+		return slices.Contains(r.Post.Tags, t.Name)
+	}
+	return speaks(language(), []string{t.Name})
+}
+
+// isPost tells posts from what becomes of them.
+func isPost(r *ingest.Record) bool {
+	return r.Kind == ingest.KindCreate || r.Kind == ingest.KindUpgrade
+}
