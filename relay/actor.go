@@ -8,7 +8,7 @@ import (
 
 const activityJSON = "application/activity+json"
 
-// actorDocument is the relay actor as other servers read it, always unsigned:
+// actorDocument is one of our actors as other servers read it, always unsigned:
 // they need it to verify what we sign, and both sides would loop otherwise.
 // The type is Application: Friendica's relay discovery refuses Service.
 type actorDocument struct {
@@ -34,21 +34,27 @@ type publicKeyDocument struct {
 	PEM   string `json:"publicKeyPem"` // SPKI: some servers do not read PKCS#1
 }
 
-func newActor(c Community, cfg Config, pem string) (*document, error) {
+// newActor describes one of our actors. All of them have one key, each under an id of its
+// own, and one shared inbox, at which anything for any of them may arrive.
+func newActor(i identity, c Community, cfg Config, pem string) (*document, error) {
+	name, summary := cfg.Name, cfg.Summary
+	if !i.topic.Whole() {
+		name, summary = name+": "+i.topic.String(), i.says()+" "+summary
+	}
 	body, err := json.Marshal(actorDocument{
 		Context:           []string{"https://www.w3.org/ns/activitystreams", "https://w3id.org/security/v1"},
-		ID:                c.Actor(),
+		ID:                i.uri,
 		Type:              "Application",
-		PreferredUsername: Username,
-		Name:              cfg.Name,
-		Summary:           cfg.Summary,
+		PreferredUsername: i.username,
+		Name:              name,
+		Summary:           summary,
 		URL:               c.Home(),
-		Inbox:             c.Inbox(),
-		Outbox:            c.Outbox(),
-		Followers:         c.Followers(),
-		Following:         c.Following(),
+		Inbox:             i.inbox,
+		Outbox:            i.outbox(),
+		Followers:         i.followers(),
+		Following:         i.following(),
 		Endpoints:         map[string]string{"sharedInbox": c.Inbox()},
-		PublicKey:         publicKeyDocument{ID: c.KeyID(), Owner: c.Actor(), PEM: pem},
+		PublicKey:         publicKeyDocument{ID: i.keyID(), Owner: i.uri, PEM: pem},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("relay: encoding the actor: %w", err)

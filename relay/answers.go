@@ -24,13 +24,14 @@ type followDocument struct {
 	Object string `json:"object"`
 }
 
-// answer renders the relay actor's answer to a subscriber's Follow.
+// answer renders the answer to a subscriber's Follow, by the actor that it follows.
 func (c Community) answer(kind string, sub Subscriber) []byte {
+	followed := c.identity(sub.Topic)
 	body, err := json.Marshal(followAnswer{
 		Context: "https://www.w3.org/ns/activitystreams",
-		ID:      c.Activity(rand.Text()),
+		ID:      followed.activity(rand.Text()),
 		Type:    kind,
-		Actor:   c.Actor(),
+		Actor:   followed.uri,
 		To:      []string{sub.Actor},
 		Object:  followDocument{ID: sub.Follow, Type: "Follow", Actor: sub.Actor, Object: sub.Object},
 	})

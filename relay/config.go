@@ -48,6 +48,9 @@ type Config struct {
 	// SubscribersPerHostMax bounds the subscriptions of one host: each may be a
 	// lane of its own. Default 32.
 	SubscribersPerHostMax int
+	// TopicsPerHostMax bounds those of them that are for a topic, which have a bound of
+	// their own: one lane may serve many. Default 64.
+	TopicsPerHostMax int
 }
 
 func (c *Config) applyDefaults() {
@@ -68,6 +71,7 @@ func (c *Config) applyDefaults() {
 	c.KeyWaitsPerHostMax = orInt(c.KeyWaitsPerHostMax, max(1, c.RequestsMax/32))
 	c.WorkersMax = orInt(c.WorkersMax, 256)
 	c.SubscribersPerHostMax = orInt(c.SubscribersPerHostMax, 32)
+	c.TopicsPerHostMax = orInt(c.TopicsPerHostMax, 64)
 	if c.BodyTimeout == 0 {
 		c.BodyTimeout = 10 * time.Second
 	}
@@ -80,7 +84,7 @@ func (c *Config) validate() error {
 	for name, n := range map[string]int{
 		"requests_max": c.RequestsMax, "key_waits_per_host_max": c.KeyWaitsPerHostMax,
 		"workers_max": c.WorkersMax, "subscribers_per_host_max": c.SubscribersPerHostMax,
-		"posts_per_minute": c.PostsPerMinute,
+		"topics_per_host_max": c.TopicsPerHostMax, "posts_per_minute": c.PostsPerMinute,
 	} {
 		if n < 0 {
 			return fmt.Errorf("relay: %s is %d: must not be negative", name, n)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"tributary/ingest/signature"
+	"tributary/relay/delivery"
 )
 
 // documents serves everything that is read of a relay with two subscribers.
@@ -25,7 +26,7 @@ func documents(t *testing.T) (*httptest.Server, Community) {
 	cfg := Config{Repository: "https://code.example/tributary", Homepage: "https://tributary.example"}
 	cfg.applyDefaults()
 	subs := &Subscriptions{}
-	subs.current.Store(&subscriberSet{count: 2})
+	subs.current.Store(&subscriberSet{count: 2, follow: map[delivery.Topic]int{{}: 2, {Kind: "tag", Name: "golang"}: 1}})
 	handlers, err := newDocuments(c, cfg, key, subs)
 	if err != nil {
 		t.Fatal(err)

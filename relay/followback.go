@@ -9,8 +9,8 @@ import (
 )
 
 // In LitePub's style two relays follow each other's actors: a Pleroma sends its
-// posts to those that follow its relay actor, so a server that follows ours is
-// followed back.
+// posts to those that follow its relay actor, so a server that follows one of ours is
+// followed back by that one.
 
 const activityStreams = "https://www.w3.org/ns/activitystreams"
 
@@ -24,7 +24,7 @@ type ownFollow struct {
 }
 
 func (c Community) ownFollow(sub Subscriber) ownFollow {
-	return ownFollow{Context: activityStreams, ID: sub.Back, Type: "Follow", Actor: c.Actor(), To: []string{sub.Actor}, Object: sub.Actor}
+	return ownFollow{Context: activityStreams, ID: sub.Back, Type: "Follow", Actor: c.TopicActor(sub.Topic), To: []string{sub.Actor}, Object: sub.Actor}
 }
 
 // followBack is our Follow of a member.
@@ -41,7 +41,7 @@ func (c Community) undoBack(sub Subscriber) []byte {
 		Actor   string    `json:"actor"`
 		To      []string  `json:"to"`
 		Object  ownFollow `json:"object"`
-	}{activityStreams, sub.Back + "/undo", "Undo", c.Actor(), []string{sub.Actor}, follow})
+	}{activityStreams, sub.Back + "/undo", "Undo", follow.Actor, []string{sub.Actor}, follow})
 }
 
 func encoded(document any) []byte {

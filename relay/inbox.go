@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,16 +86,35 @@ type request struct {
 	signer    *ap.Actor
 	activity  *ap.Activity
 	seen      seenSignature
-	proven    bool // that signer sent it
+	proven    bool           // that signer sent it
+	at        delivery.Topic // whose inbox it arrived at
 }
 
+// ServeHTTP is the inbox of the relay's own actor.
 func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	in.serve(w, r, delivery.Topic{}, nil)
+}
+
+// ofTopics are the inboxes of the actors of topics of a kind, by the path's {name}.
+func (in *inbox) ofTopics(kind string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		at, err := in.community.topicAt(kind, r.PathValue("name"))
+		in.serve(w, r, at, err)
+	})
+}
+
+// serve takes a request that arrived at the inbox of the actor of a topic, unless there is
+// none: err then says so.
+func (in *inbox) serve(w http.ResponseWriter, r *http.Request, at delivery.Topic, err error) {
 	start := in.now()
 	// For the body, also for one that is never read: net/http waits for what is
 	// left of it before it answers. Fails only where a test has no connection.
 	_ = http.NewResponseController(w).SetReadDeadline(start.Add(in.cfg.BodyTimeout))
-	req := &request{http: r}
-	verdict, err := in.take(w, req)
+	req := &request{http: r, at: at}
+	verdict := ""
+	if err == nil {
+		verdict, err = in.take(w, req)
+	}
 	status := http.StatusAccepted
 	if err != nil {
 		refusal := asRefusal(err)
@@ -209,7 +229,7 @@ func (in *inbox) checkHeaders(req *request) error {
 	r := req.http
 	if r.Method != http.MethodPost {
 		return refuse(http.StatusMethodNotAllowed, reasonMethod,
-			"this is the relay's inbox: servers POST activities to it. Paste its address, %s, into your server's relay form.", in.community.Inbox())
+			"this is the relay's inbox: servers POST activities to it. Paste its address, %s, into your server's relay form.", in.community.TopicInbox(req.at))
 	}
 	if !in.cfg.AnyHost && !in.community.serves(r.Host) {
 		// A request that was signed for another host, and passed on to us, must
@@ -387,8 +407,7 @@ func (in *inbox) arrival(ctx context.Context, req *request, signer *ap.Actor) (i
 		return ingest.Arrival{}, err
 	}
 	// Pleroma's relay of before 2.0 says that it is a Person: it is known by its Follow of our actor.
-	sub, member := in.subs.Actor(signer.URI)
-	server := member && sub.Style == delivery.StyleAnnounce
+	server := slices.ContainsFunc(in.subs.Of(signer.URI), func(sub Subscriber) bool { return sub.Style == delivery.StyleAnnounce })
 	return ingest.Arrival{Raw: req.body, Activity: req.activity, Signer: signer, Giver: giver, Grant: grant, Server: server}, nil
 }
 
@@ -407,9 +426,9 @@ func (in *inbox) afterwards(ctx context.Context, req *request) {
 	}
 }
 
-// endOf ends the subscription of an actor that is no more.
+// endOf ends the subscriptions of an actor that is no more.
 func (in *inbox) endOf(ctx context.Context, actor string) {
-	if _, ok := in.subs.Actor(actor); !ok {
+	if len(in.subs.Of(actor)) == 0 {
 		return
 	}
 	if err := in.subs.end(ctx, []string{actor}, false, nothing); err != nil {

@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"tributary/relay/delivery"
 )
 
 // MemberPath is where the admin of a subscribed server sets what it gets.
@@ -66,23 +68,26 @@ func (l links) open(token string, now time.Time) (actor string, err error) {
 	return actor, nil
 }
 
-// MemberLink is an address where whoever has it sets the filter of a member, for
+// MemberLink is an address where whoever has it sets the filter of a subscription, for
 // as long as it is valid.
-func (r *Relay) MemberLink(actor string, valid time.Duration) (string, error) {
-	if _, ok := r.subscriptions.Actor(actor); !ok {
+func (r *Relay) MemberLink(actor string, topic delivery.Topic, valid time.Duration) (string, error) {
+	if _, ok := r.subscriptions.Topic(actor, topic); !ok {
 		return "", fmt.Errorf("relay: link for %s: %w", actor, ErrNotSubscribed)
 	}
-	return r.community.base + MemberPath + "?token=" + url.QueryEscape(r.links.token(actor, time.Now().Add(valid))), nil
+	who := strings.TrimSpace(actor + " " + topic.String()) // no URI holds a space
+	return r.community.base + MemberPath + "?token=" + url.QueryEscape(r.links.token(who, time.Now().Add(valid))), nil
 }
 
 // Member returns the subscription that a link's token opens, or ErrLink.
 func (r *Relay) Member(token string) (Subscriber, error) {
-	actor, err := r.links.open(strings.TrimSpace(token), time.Now())
+	who, err := r.links.open(strings.TrimSpace(token), time.Now())
 	if err != nil {
 		return Subscriber{}, err
 	}
-	sub, ok := r.subscriptions.Actor(actor)
-	if !ok {
+	actor, name, _ := strings.Cut(who, " ")
+	topic, err := delivery.ParseTopic(name)
+	sub, ok := r.subscriptions.Topic(actor, topic)
+	if err != nil || !ok {
 		return Subscriber{}, ErrLink
 	}
 	return sub, nil

@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"tributary/relay/delivery"
@@ -22,15 +22,16 @@ var errTooMany = errors.New("too many subscriptions of one host")
 func (s *Subscriptions) follow(ctx context.Context, sub Subscriber, also func(*sql.Tx) error) (made decision, err error) {
 	allowed := s.allowed.Host(sub.Host)
 	err = s.db.Write(ctx, func(tx *sql.Tx) error {
-		old, err := subscriberOf(ctx, tx, sub.Actor)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		own, err := subscriptionsOf(ctx, tx, sub.Actor)
+		if err != nil {
 			return err
 		}
+		old, before := standing(own, sub.Topic)
 		sub.Role, sub.Filter, sub.Back, sub.BackState = old.Role, old.Filter, old.Back, old.BackState
 		if sub.Role == "" {
 			sub.Role = s.roleOf(sub.Host)
 		}
-		made = s.mode.decide(old.State, allowed)
+		made = s.mode.decide(before, allowed)
 		switch made {
 		case rejectNow:
 			err = s.refuse(ctx, tx, sub)
@@ -53,12 +54,33 @@ func (s *Subscriptions) roleOf(host string) Role {
 	return RoleBoth
 }
 
+// standing is the subscription of an actor to a topic, and the state in which its new
+// Follow finds it. What was decided of the actor holds for what it follows for the first
+// time as well: its role, that it is rejected, and that it may have all that passes.
+func standing(own []Subscriber, topic delivery.Topic) (old Subscriber, before string) {
+	for i, sub := range own {
+		if sub.Topic == topic {
+			return sub, sub.State
+		}
+		if i == 0 {
+			old.Role = sub.Role
+		}
+		if sub.Topic.Whole() && sub.State == StateAccepted {
+			before = StateAccepted
+		}
+	}
+	if len(own) > 0 && !slices.ContainsFunc(own, func(sub Subscriber) bool { return sub.State != StateRejected }) {
+		before = StateRejected
+	}
+	return old, before
+}
+
 // store writes the row, unless its host has as many as it may.
 func (s *Subscriptions) store(ctx context.Context, tx *sql.Tx, sub Subscriber) error {
-	switch n, err := countOnHost(ctx, tx, sub.Host, sub.Actor); {
+	switch n, err := countBeside(ctx, tx, sub); {
 	case err != nil:
 		return err
-	case n >= s.perHost:
+	case n >= s.mostOf(sub.Topic):
 		return errTooMany
 	}
 	sub.Updated = s.now().UTC().Truncate(time.Millisecond)
@@ -97,7 +119,7 @@ func (s *Subscriptions) followsBack(sub *Subscriber) bool {
 		return false
 	}
 	if sub.Back == "" || sub.BackState == BackRejected {
-		sub.Back, sub.BackState = s.community.Activity(rand.Text()), BackPending
+		sub.Back, sub.BackState = s.community.identity(sub.Topic).activity(rand.Text()), BackPending
 	}
 	return true
 }
@@ -107,11 +129,12 @@ func (s *Subscriptions) refuse(ctx context.Context, tx *sql.Tx, sub Subscriber) 
 	return s.tell(ctx, tx, sub, s.community.answer("Reject", sub))
 }
 
+// tell sends a subscriber something, as the actor of ours that it follows.
 func (s *Subscriptions) tell(ctx context.Context, tx *sql.Tx, sub Subscriber, body []byte) error {
-	return s.enqueue(ctx, tx, s.community.Actor(), sub.Inbox, body)
+	return s.enqueue(ctx, tx, s.community.TopicActor(sub.Topic), sub.Inbox, body)
 }
 
-// end removes the subscriptions of these actors and their lanes. With a reject,
+// end removes all subscriptions of these actors and their lanes. With a reject,
 // each is told by Reject{Follow}, so that its admin sees it as rejected.
 func (s *Subscriptions) end(ctx context.Context, actors []string, reject bool, also func(*sql.Tx) error) error {
 	err := s.db.Write(ctx, func(tx *sql.Tx) error {
@@ -125,40 +148,63 @@ func (s *Subscriptions) end(ctx context.Context, actors []string, reject bool, a
 	return s.settled(ctx, "ending subscriptions", err)
 }
 
-// leave ends a subscription as its own actor wishes. The row of one to which the operator
+// leave ends one subscription, as its own actor wishes. The row of one to which the operator
 // gave a role stays: who leaves and comes back is what it was.
-func (s *Subscriptions) leave(ctx context.Context, actor string, also func(*sql.Tx) error) error {
+func (s *Subscriptions) leave(ctx context.Context, sub Subscriber, also func(*sql.Tx) error) error {
 	err := s.db.Write(ctx, func(tx *sql.Tx) error {
-		sub, err := subscriberOf(ctx, tx, actor)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			return also(tx)
-		case err != nil:
+		own, err := subscriptionsOf(ctx, tx, sub.Actor)
+		if err != nil {
 			return err
-		case sub.Role == RoleBoth:
-			err = s.endOne(ctx, tx, actor, false)
-		default:
-			left := sub
-			left.State, left.Back, left.BackState = StateLeft, "", ""
-			err = errors.Join(s.store(ctx, tx, left), s.part(ctx, tx, sub, false))
 		}
-		return errors.Join(err, also(tx))
+		for _, now := range only(own, []delivery.Topic{sub.Topic}) {
+			if err := s.leaveOne(ctx, tx, now); err != nil {
+				return err
+			}
+		}
+		return also(tx)
 	})
-	return s.settled(ctx, "ending the subscription of "+actor, err)
+	return s.settled(ctx, "ending the subscription of "+sub.Actor, err)
 }
 
-func (s *Subscriptions) endOne(ctx context.Context, tx *sql.Tx, actor string, reject bool) error {
-	sub, err := subscriberOf(ctx, tx, actor)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
+func (s *Subscriptions) leaveOne(ctx context.Context, tx *sql.Tx, sub Subscriber) error {
+	if sub.Role == RoleBoth {
+		return s.endOne(ctx, tx, sub.Actor, false, sub.Topic)
 	}
+	left := sub
+	left.State, left.Back, left.BackState = StateLeft, "", ""
+	return errors.Join(s.store(ctx, tx, left), s.part(ctx, tx, sub, false))
+}
+
+// endOne removes the subscriptions of an actor to these topics; to all without any.
+func (s *Subscriptions) endOne(ctx context.Context, tx *sql.Tx, actor string, reject bool, topics ...delivery.Topic) error {
+	own, err := subscriptionsOf(ctx, tx, actor)
 	if err != nil {
 		return err
 	}
-	if err := deleteSubscriber(ctx, tx, actor); err != nil {
-		return err
+	for _, sub := range only(own, topics) {
+		if err := deleteSubscriber(ctx, tx, sub); err != nil {
+			return err
+		}
+		if err := s.part(ctx, tx, sub, reject && sub.active()); err != nil {
+			return err
+		}
 	}
-	return s.part(ctx, tx, sub, reject && sub.active())
+	return nil
+}
+
+// only are those of an actor's subscriptions that are named by their topics; all of them
+// when none is named.
+func only(own []Subscriber, topics []delivery.Topic) []Subscriber {
+	if len(topics) == 0 {
+		return own
+	}
+	var list []Subscriber
+	for _, sub := range own {
+		if slices.Contains(topics, sub.Topic) {
+			list = append(list, sub)
+		}
+	}
+	return list
 }
 
 // part closes the lane of a subscriber whose row says already that it is none,
@@ -181,7 +227,8 @@ func (s *Subscriptions) part(ctx context.Context, tx *sql.Tx, sub Subscriber, re
 // answered notes what a member says of our Follow. It reports whether there is one
 // with this id.
 func (s *Subscriptions) answered(ctx context.Context, actor, follow, state string, also func(*sql.Tx) error) (bool, error) {
-	if sub, ok := s.Actor(actor); !ok || sub.Back == "" || sub.Back != follow {
+	ours := func(sub Subscriber) bool { return sub.Back != "" && sub.Back == follow }
+	if !slices.ContainsFunc(s.Of(actor), ours) {
 		return false, nil
 	}
 	err := s.db.Write(ctx, func(tx *sql.Tx) error {
@@ -191,18 +238,18 @@ func (s *Subscriptions) answered(ctx context.Context, actor, follow, state strin
 	return true, s.settled(ctx, "the answer of "+actor, err)
 }
 
-// Remove ends a subscription by the operator's will and tells the subscriber,
-// who may follow again.
-func (s *Subscriptions) Remove(ctx context.Context, actor string) error {
-	if _, ok := s.Actor(actor); !ok {
-		return fmt.Errorf("relay: removing %s: %w", actor, ErrNotSubscribed)
-	}
-	return s.end(ctx, []string{actor}, true, nothing)
+// Remove ends the subscriptions of an actor by the operator's will, or those to the topics
+// that are named alone, and tells the subscriber, who may follow again.
+func (s *Subscriptions) Remove(ctx context.Context, actor string, topics ...delivery.Topic) error {
+	return s.change(ctx, actor, topics, "removing", func(tx *sql.Tx, sub Subscriber) error {
+		return s.endOne(ctx, tx, sub.Actor, true, sub.Topic)
+	})
 }
 
-// Approve accepts a subscription that waits, or that was rejected.
-func (s *Subscriptions) Approve(ctx context.Context, actor string) error {
-	return s.change(ctx, actor, "approving", func(tx *sql.Tx, sub Subscriber) error {
+// Approve accepts subscriptions that wait, or that were rejected: all of an actor, or those
+// to the topics that are named. So do the others that the operator decides by.
+func (s *Subscriptions) Approve(ctx context.Context, actor string, topics ...delivery.Topic) error {
+	return s.change(ctx, actor, topics, "approving", func(tx *sql.Tx, sub Subscriber) error {
 		if sub.State == StateAccepted || sub.State == StateLeft {
 			return nil // who left has to follow again
 		}
@@ -210,10 +257,10 @@ func (s *Subscriptions) Approve(ctx context.Context, actor string) error {
 	})
 }
 
-// Reject refuses a subscription, or ends it, and every later Follow of the actor
-// until it is approved or removed.
-func (s *Subscriptions) Reject(ctx context.Context, actor string) error {
-	return s.change(ctx, actor, "rejecting", func(tx *sql.Tx, sub Subscriber) error {
+// Reject refuses subscriptions, or ends them, and every later Follow like them
+// until they are approved or removed. An actor that has no other can subscribe to nothing.
+func (s *Subscriptions) Reject(ctx context.Context, actor string, topics ...delivery.Topic) error {
+	return s.change(ctx, actor, topics, "rejecting", func(tx *sql.Tx, sub Subscriber) error {
 		if sub.State == StateRejected {
 			return nil
 		}
@@ -229,10 +276,10 @@ func (s *Subscriptions) Reject(ctx context.Context, actor string) error {
 // SetRole says what a member may do from now on. A member that only published
 // gets what comes from now on; a paused one goes on where it stood. Our own Follow of a
 // member is taken back when it is limited, and made when it may publish and has none.
-func (s *Subscriptions) SetRole(ctx context.Context, actor string, role Role) error {
-	return s.change(ctx, actor, "changing the role of", func(tx *sql.Tx, sub Subscriber) error {
+func (s *Subscriptions) SetRole(ctx context.Context, actor string, role Role, topics ...delivery.Topic) error {
+	return s.change(ctx, actor, topics, "changing the role of", func(tx *sql.Tx, sub Subscriber) error {
 		if sub.State == StateLeft && role == RoleBoth {
-			return deleteSubscriber(ctx, tx, actor) // it was kept for its role
+			return deleteSubscriber(ctx, tx, sub) // it was kept for its role
 		}
 		sub.Role = role
 		if sub.served() {
@@ -258,27 +305,33 @@ func (s *Subscriptions) SetRole(ctx context.Context, actor string, role Role) er
 }
 
 // SetFilter says which posts a member gets from now on.
-func (s *Subscriptions) SetFilter(ctx context.Context, actor string, filter delivery.Filter) error {
+func (s *Subscriptions) SetFilter(ctx context.Context, actor string, filter delivery.Filter, topics ...delivery.Topic) error {
 	filter, err := filter.Tidy()
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, actor, "changing the filter of", func(tx *sql.Tx, sub Subscriber) error {
+	return s.change(ctx, actor, topics, "changing the filter of", func(tx *sql.Tx, sub Subscriber) error {
 		sub.Filter = filter.String()
 		return s.store(ctx, tx, sub)
 	})
 }
 
-func (s *Subscriptions) change(ctx context.Context, actor, doing string, f func(*sql.Tx, Subscriber) error) error {
+func (s *Subscriptions) change(ctx context.Context, actor string, topics []delivery.Topic, doing string, f func(*sql.Tx, Subscriber) error) error {
 	err := s.db.Write(ctx, func(tx *sql.Tx) error {
-		sub, err := subscriberOf(ctx, tx, actor)
-		if errors.Is(err, sql.ErrNoRows) {
-			return ErrNotSubscribed
-		}
+		own, err := subscriptionsOf(ctx, tx, actor)
 		if err != nil {
 			return err
 		}
-		return f(tx, sub)
+		own = only(own, topics)
+		if len(own) == 0 {
+			return ErrNotSubscribed
+		}
+		for _, sub := range own {
+			if err := f(tx, sub); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return s.settled(ctx, doing+" "+actor, err)
 }

@@ -209,7 +209,7 @@ func (m *message) request(ctx context.Context, inbox string) (*http.Request, err
 		value := r.Header.Get(name)
 		switch name {
 		case "(request-target)":
-			value = "post " + r.URL.Path
+			value = "post " + r.URL.EscapedPath()
 		case "host":
 			value = r.Host
 		}

@@ -39,6 +39,7 @@ const (
 	reasonUnavailable   = "unavailable"
 	reasonQuarantine    = "quarantine"
 	reasonBodyMax       = "body_max"
+	reasonTopic         = "no_such_topic"
 
 	verdictReplay       = "replay"
 	verdictGoneUnknown  = "gone_unknown"

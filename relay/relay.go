@@ -16,6 +16,7 @@ import (
 	"tributary/ingest/lease"
 	"tributary/ingest/signature"
 	"tributary/ingest/state"
+	"tributary/relay/delivery"
 )
 
 // refreshEvery is how soon a subscription or a block made by another node is
@@ -64,7 +65,7 @@ type Relay struct {
 	inbox         *inbox
 	admission     admitter
 	links         links
-	documents     map[string]http.Handler // path → what GET and HEAD answer
+	documents     map[string]http.Handler // pattern of paths → what GET and HEAD answer
 	survey        *survey                 // nil: none
 	db            *state.DB
 	log           *slog.Logger
@@ -140,7 +141,8 @@ func newInbox(r *Relay, d Deps) *inbox {
 
 func newDocuments(c Community, cfg Config, key *rsa.PrivateKey, subs *Subscriptions) (map[string]http.Handler, error) {
 	pem := signature.MarshalPublic(&key.PublicKey)
-	actor, err := newActor(c, cfg, pem)
+	whole := c.identity(delivery.Topic{})
+	actor, err := newActor(whole, c, cfg, pem)
 	if err != nil {
 		return nil, err
 	}
@@ -157,10 +159,10 @@ func newDocuments(c Community, cfg Config, key *rsa.PrivateKey, subs *Subscripti
 		return nil, err
 	}
 	none := func() int { return 0 }
-	return map[string]http.Handler{
+	documents := map[string]http.Handler{
 		"/actor":                 actor,
 		"/actor/outbox":          collection(c.Outbox(), none),
-		"/actor/followers":       collection(c.Followers(), subs.Count),
+		"/actor/followers":       collection(c.Followers(), func() int { return subs.followers(whole.topic) }),
 		"/actor/following":       collection(c.Following(), none),
 		"/.well-known/webfinger": webfinger(c),
 		"/.well-known/host-meta": hostMeta(c),
@@ -170,7 +172,17 @@ func newDocuments(c Community, cfg Config, key *rsa.PrivateKey, subs *Subscripti
 
 		"/avatars/original/missing.png": avatar,
 		"/headers/original/missing.png": header,
-	}, nil
+	}
+	for _, kind := range delivery.TopicKinds {
+		at := "/" + kind + "/{name}"
+		documents[at] = c.topicsAt(kind, func(i identity) (http.Handler, error) { return newActor(i, c, cfg, pem) })
+		documents[at+"/outbox"] = c.topicsAt(kind, func(i identity) (http.Handler, error) { return collection(i.outbox(), none), nil })
+		documents[at+"/following"] = c.topicsAt(kind, func(i identity) (http.Handler, error) { return collection(i.following(), none), nil })
+		documents[at+"/followers"] = c.topicsAt(kind, func(i identity) (http.Handler, error) {
+			return collection(i.followers(), func() int { return subs.followers(i.topic) }), nil
+		})
+	}
+	return documents, nil
 }
 
 // Routes adds what the relay answers to the public listener's mux.
@@ -179,6 +191,9 @@ func (r *Relay) Routes(mux *http.ServeMux) {
 		mux.Handle(path, readOnly(handler))
 	}
 	mux.Handle("/inbox", r.inbox)
+	for _, kind := range delivery.TopicKinds {
+		mux.Handle("/"+kind+"/{name}/inbox", r.inbox.ofTopics(kind))
+	}
 }
 
 // readOnly answers GET and HEAD, and the preflight of browsers that read discovery documents.

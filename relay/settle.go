@@ -9,7 +9,7 @@ import (
 	"tributary/ingest"
 )
 
-// settle decides what is addressed to the relay actor itself, in the request
+// settle decides what is addressed to one of our actors itself, in the request
 // and in the state database: Follow, Undo, Accept, Reject, Block. It reports
 // false for everything else.
 func (in *inbox) settle(ctx context.Context, req *request) (string, bool, error) {
@@ -20,7 +20,7 @@ func (in *inbox) settle(ctx context.Context, req *request) (string, bool, error)
 	case "Undo":
 		do = in.undo(req)
 	case "Block":
-		if req.activity.ObjectID == in.community.Actor() {
+		if _, ours := in.community.topicOf(req.activity.ObjectID); ours {
 			do = in.blockedBy
 		}
 	case "Accept", "Reject":
@@ -49,14 +49,16 @@ func (in *inbox) once(ctx context.Context, req *request) func(*sql.Tx) error {
 }
 
 // undo returns what settles an Undo of something addressed to us: of a Follow,
-// embedded or by its id, and of a Block of our actor. It returns nil for others.
+// embedded or by its id, and of a Block of an actor of ours. It returns nil for others.
 func (in *inbox) undo(req *request) func(context.Context, *request) (string, error) {
 	a := req.activity
 	if a.Object != nil && a.Object.Activity != nil {
-		switch inner := a.Object.Activity; {
+		inner := a.Object.Activity
+		_, ours := in.community.topicOf(inner.ObjectID)
+		switch {
 		case inner.Type == "Follow":
 			return in.unfollow
-		case inner.Type == "Block" && inner.ObjectID == in.community.Actor():
+		case inner.Type == "Block" && ours:
 			return in.unblockedBy
 		}
 		return nil
@@ -69,7 +71,7 @@ func (in *inbox) undo(req *request) func(context.Context, *request) (string, err
 	return nil
 }
 
-// blockedBy honours the Block of our actor: whoever sends it wants nothing to do
+// blockedBy honours the Block of our actor, or of one that brings a topic: whoever sends it wants nothing to do
 // with us, so what we hold of it is withdrawn and nothing more is taken. The
 // block stands before the withdrawal is appended; if that fails the sender hears
 // 503 and sends it again.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"tributary/ingest/remote"
@@ -25,9 +26,11 @@ const (
 	BackRejected = "rejected"
 )
 
-// Subscriber is an actor of another server that follows the relay.
+// Subscriber is an actor of another server that follows the relay, or the actor of a topic.
+// One that follows several of our actors is several Subscribers.
 type Subscriber struct {
 	Actor     string // URI
+	Topic     delivery.Topic
 	Host      string // host[:port] of Actor, lower case; of Inbox and Delivery too (same origin)
 	Inbox     string // where answers to it go
 	Delivery  string // its shared inbox, else its inbox: the lane that serves it
@@ -50,11 +53,11 @@ func (s Subscriber) served() bool { return s.State == StateAccepted && s.Role !=
 // active reports whether there is anything to end.
 func (s Subscriber) active() bool { return s.State == StateAccepted || s.State == StatePending }
 
-const selectSubscribers = `SELECT actor, host, inbox, delivery, follow, object, state, style, role, back, back_state, filter, created_at, updated_at
+const selectSubscribers = `SELECT actor, topic, host, inbox, delivery, follow, object, state, style, role, back, back_state, filter, created_at, updated_at
 	FROM subscribers`
 
 func listSubscribers(ctx context.Context, q *sql.DB, runs map[string]remote.Software) ([]Subscriber, error) {
-	rows, err := q.QueryContext(ctx, selectSubscribers+` ORDER BY created_at, actor`)
+	rows, err := q.QueryContext(ctx, selectSubscribers+` ORDER BY created_at, actor, topic`)
 	if err != nil {
 		return nil, fmt.Errorf("relay: listing subscribers: %w", err)
 	}
@@ -74,37 +77,59 @@ func listSubscribers(ctx context.Context, q *sql.DB, runs map[string]remote.Soft
 	return list, nil
 }
 
-// subscriberOf reads one row; sql.ErrNoRows when there is none.
-func subscriberOf(ctx context.Context, tx *sql.Tx, actor string) (Subscriber, error) {
-	return scanSubscriber(tx.QueryRowContext(ctx, selectSubscribers+` WHERE actor = $1`, actor).Scan)
+// subscriptionsOf reads the rows of an actor, that of all that passes first, then as it subscribed.
+func subscriptionsOf(ctx context.Context, tx *sql.Tx, actor string) ([]Subscriber, error) {
+	rows, err := tx.QueryContext(ctx, selectSubscribers+` WHERE actor = $1 ORDER BY CASE WHEN topic = '' THEN 0 ELSE 1 END, created_at, topic`, actor)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []Subscriber
+	for rows.Next() {
+		s, err := scanSubscriber(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, rows.Err()
 }
 
 func scanSubscriber(scan func(...any) error) (s Subscriber, err error) {
+	var topic string
 	var created, updated int64
-	err = scan(&s.Actor, &s.Host, &s.Inbox, &s.Delivery, &s.Follow, &s.Object, &s.State, &s.Style, &s.Role, &s.Back, &s.BackState, &s.Filter, &created, &updated)
+	err = scan(&s.Actor, &topic, &s.Host, &s.Inbox, &s.Delivery, &s.Follow, &s.Object, &s.State, &s.Style, &s.Role, &s.Back, &s.BackState, &s.Filter, &created, &updated)
+	// As it was written: a later program may fold names in another way.
+	s.Topic.Kind, s.Topic.Name, _ = strings.Cut(topic, "/")
 	s.Created, s.Updated = time.UnixMilli(created).UTC(), time.UnixMilli(updated).UTC()
 	return s, err
 }
 
 func upsertSubscriber(ctx context.Context, tx *sql.Tx, s Subscriber) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO subscribers
-		(actor, host, inbox, delivery, follow, object, state, style, role, back, back_state, filter, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
-		ON CONFLICT (actor) DO UPDATE SET host = excluded.host, inbox = excluded.inbox, delivery = excluded.delivery,
+		(actor, topic, host, inbox, delivery, follow, object, state, style, role, back, back_state, filter, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)
+		ON CONFLICT (actor, topic) DO UPDATE SET host = excluded.host, inbox = excluded.inbox, delivery = excluded.delivery,
 			follow = excluded.follow, object = excluded.object, state = excluded.state, style = excluded.style,
 			role = excluded.role, back = excluded.back, back_state = excluded.back_state, filter = excluded.filter,
 			updated_at = excluded.updated_at`,
-		s.Actor, s.Host, s.Inbox, s.Delivery, s.Follow, s.Object, s.State, s.Style, s.Role, s.Back, s.BackState, s.Filter, s.Updated.UnixMilli())
+		s.Actor, s.Topic.String(), s.Host, s.Inbox, s.Delivery, s.Follow, s.Object, s.State, s.Style, s.Role, s.Back, s.BackState, s.Filter, s.Updated.UnixMilli())
 	return err
 }
 
-func deleteSubscriber(ctx context.Context, tx *sql.Tx, actor string) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM subscribers WHERE actor = $1`, actor)
+func deleteSubscriber(ctx context.Context, tx *sql.Tx, s Subscriber) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM subscribers WHERE actor = $1 AND topic = $2`, s.Actor, s.Topic.String())
 	return err
 }
 
-func countOnHost(ctx context.Context, tx *sql.Tx, host, except string) (n int, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM subscribers WHERE host = $1 AND actor <> $2`, host, except).Scan(&n)
+// countBeside counts the other subscriptions of a host: those for a topic if s is for one,
+// else those for all that passes.
+func countBeside(ctx context.Context, tx *sql.Tx, s Subscriber) (n int, err error) {
+	query := `SELECT COUNT(*) FROM subscribers WHERE host = $1 AND topic <> '' AND NOT (actor = $2 AND topic = $3)`
+	if s.Topic.Whole() {
+		query = `SELECT COUNT(*) FROM subscribers WHERE host = $1 AND topic = $3 AND actor <> $2`
+	}
+	err = tx.QueryRowContext(ctx, query, s.Host, s.Actor, s.Topic.String()).Scan(&n)
 	return n, err
 }
 

@@ -32,7 +32,8 @@ type Subscriptions struct {
 	next      func() uint64 // seq at which a new lane starts: the tip + 1
 	mode      Mode
 	allowed   *AllowList
-	perHost   int
+	perHost   int // for all that passes
+	topics    int // a host, too
 	now       func() time.Time
 
 	current atomic.Pointer[subscriberSet]
@@ -44,8 +45,9 @@ type Subscriptions struct {
 // subscriberSet is never changed after it was published.
 type subscriberSet struct {
 	all     []Subscriber // by time of the first Follow
-	byActor map[string]Subscriber
-	count   int                        // accepted subscribers
+	byActor map[string][]Subscriber
+	count   int                        // accepted subscribers; who follows several of our actors counts once
+	follow  map[delivery.Topic]int     // of them, those of each of our actors
 	givers  map[string]ingest.Grant    // hosts whose posts are taken, and what may be done with them
 	runs    map[string]remote.Software // by host: of subscribers, and for a while of those whose software is blocked
 	limited map[string]bool            // hosts with a limited subscriber, in whatever state
@@ -55,7 +57,7 @@ func newSubscriptions(ctx context.Context, d Deps, c Community, cfg Config, allo
 	s := &Subscriptions{
 		db: d.DB, community: c, enqueue: d.Enqueue, wake: d.Wake, next: d.Next,
 
-		mode: cfg.Mode, allowed: allowed, perHost: cfg.SubscribersPerHostMax, now: time.Now, changed: make(chan struct{}),
+		mode: cfg.Mode, allowed: allowed, perHost: cfg.SubscribersPerHostMax, topics: cfg.TopicsPerHostMax, now: time.Now, changed: make(chan struct{}),
 	}
 	s.current.Store(&subscriberSet{})
 	return s, s.Refresh(ctx)
@@ -92,7 +94,7 @@ func (s *Subscriptions) Receivers(context.Context) ([]delivery.Receiver, error) 
 			if err != nil { // a later program's: more than is wanted, rather than nothing
 				filter = delivery.Filter{}
 			}
-			list = append(list, delivery.Receiver{Inbox: sub.Delivery, Style: sub.Style, Filter: filter, Signing: sub.Signing(), Paused: sub.Role == RolePaused})
+			list = append(list, delivery.Receiver{Inbox: sub.Delivery, Actor: s.community.TopicActor(sub.Topic), Topic: sub.Topic, Style: sub.Style, Filter: filter, Signing: sub.Signing(), Paused: sub.Role == RolePaused})
 		}
 	}
 	return list, nil
@@ -131,10 +133,41 @@ func (s *Subscriptions) gives(ctx context.Context, host string) (ingest.Grant, e
 // Software is what a host says it runs, zero if that is not known.
 func (s *Subscriptions) Software(host string) remote.Software { return s.current.Load().runs[host] }
 
-// Actor returns the subscription of an actor.
+// Of returns the subscriptions of an actor, oldest first. The caller must not change it.
+func (s *Subscriptions) Of(actor string) []Subscriber { return s.current.Load().byActor[actor] }
+
+// Actor returns the subscription of an actor to all that passes, else its oldest one to a topic.
 func (s *Subscriptions) Actor(uri string) (Subscriber, bool) {
-	sub, ok := s.current.Load().byActor[uri]
-	return sub, ok
+	if sub, ok := s.Topic(uri, delivery.Topic{}); ok {
+		return sub, true
+	}
+	list := s.Of(uri)
+	if len(list) == 0 {
+		return Subscriber{}, false
+	}
+	return list[0], true
+}
+
+// Topic returns the subscription of an actor to a topic, or with the zero topic that to
+// all that passes.
+func (s *Subscriptions) Topic(actor string, topic delivery.Topic) (Subscriber, bool) {
+	for _, sub := range s.Of(actor) {
+		if sub.Topic == topic {
+			return sub, true
+		}
+	}
+	return Subscriber{}, false
+}
+
+// followers counts who follows one of our actors.
+func (s *Subscriptions) followers(topic delivery.Topic) int { return s.current.Load().follow[topic] }
+
+// mostOf is how many subscriptions like that to a topic one host may have.
+func (s *Subscriptions) mostOf(topic delivery.Topic) int {
+	if topic.Whole() {
+		return s.perHost
+	}
+	return s.topics
 }
 
 // Refresh reads the table anew, and announces a change when there is one. It is
@@ -163,20 +196,22 @@ func (s *Subscriptions) Refresh(ctx context.Context) error {
 // it that follows too must not lift what the operator decided.
 func newSubscriberSet(all []Subscriber, runs map[string]remote.Software) *subscriberSet {
 	set := &subscriberSet{
-		all: all, runs: runs, byActor: make(map[string]Subscriber, len(all)),
+		all: all, runs: runs, byActor: make(map[string][]Subscriber, len(all)), follow: make(map[delivery.Topic]int),
 		givers: make(map[string]ingest.Grant), limited: make(map[string]bool),
 	}
 	for _, sub := range all {
-		set.byActor[sub.Actor] = sub
+		set.byActor[sub.Actor] = append(set.byActor[sub.Actor], sub)
 		if sub.Role == RoleLimited {
 			set.limited[sub.Host] = true
 		}
 	}
+	accepted := make(map[string]bool, len(all))
 	for _, sub := range all {
 		if sub.State != StateAccepted {
 			continue
 		}
-		set.count++
+		accepted[sub.Actor] = true
+		set.follow[sub.Topic]++
 		switch {
 		case set.limited[sub.Host]:
 			set.givers[sub.Host] = ingest.GrantLimited
@@ -184,6 +219,7 @@ func newSubscriberSet(all []Subscriber, runs map[string]remote.Software) *subscr
 			set.givers[sub.Host] = ingest.GrantSubscriber
 		}
 	}
+	set.count = len(accepted)
 	return set
 }
 

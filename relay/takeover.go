@@ -84,7 +84,7 @@ func TakeOver(ctx context.Context, db *state.DB, c Community, enqueue Enqueue, t
 	cfg.applyDefaults()
 	var done TakenOver
 	err = db.Write(ctx, func(tx *sql.Tx) error {
-		s := &Subscriptions{community: c, enqueue: enqueue, perHost: cfg.SubscribersPerHostMax, now: time.Now}
+		s := &Subscriptions{community: c, enqueue: enqueue, perHost: cfg.SubscribersPerHostMax, topics: cfg.TopicsPerHostMax, now: time.Now}
 		run := takingOver{Subscriptions: s, tx: tx, blocks: blocks, allowed: *allowed.current.Load()}
 		if err := run.all(ctx, t); err != nil {
 			return err
@@ -260,12 +260,12 @@ func (t *takingOver) subscribe(ctx context.Context, sub Subscriber, refused map[
 	if sub.Style == delivery.StyleAnnounce {
 		sub.Object = t.community.Actor()
 	}
-	switch _, err := subscriberOf(ctx, t.tx, sub.Actor); {
-	case err == nil:
+	switch own, err := subscriptionsOf(ctx, t.tx, sub.Actor); {
+	case err != nil:
+		return err
+	case len(only(own, []delivery.Topic{{}})) > 0:
 		t.done.Known++
 		return nil
-	case !errors.Is(err, sql.ErrNoRows):
-		return err
 	}
 	if sub.Host == t.community.Host() {
 		t.skip(sub.Actor, "this is the relay itself")

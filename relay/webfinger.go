@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"tributary/relay/delivery"
 )
 
 const (
@@ -26,7 +28,7 @@ type jrdLink struct {
 	Href string `json:"href"`
 }
 
-// webfinger answers for the relay actor (RFC 7033). Mastodon looks the actor
+// webfinger answers for our actors (RFC 7033). Mastodon looks the actor
 // up by preferredUsername@host before it accepts anything from it, so subject
 // and username must name each other.
 func webfinger(c Community) http.Handler {
@@ -38,44 +40,50 @@ func webfinger(c Community) http.Handler {
 			writeError(w, http.StatusBadRequest, "the query parameter resource is missing or unreadable: ask for ?resource=acct:"+c.Handle())
 			return
 		}
-		known, err := c.names(resource)
+		named, known, err := c.names(resource)
 		switch {
 		case err != nil:
 			writeError(w, http.StatusBadRequest, "the resource is not a URI: ask for ?resource=acct:"+c.Handle())
 		case !known:
 			writeError(w, http.StatusNotFound, "there is no such resource here; the relay is acct:"+c.Handle())
 		default:
-			c.finger(query["rel"]).ServeHTTP(w, r)
+			c.finger(named, query["rel"]).ServeHTTP(w, r)
 		}
 	})
 }
 
-// names reports whether the resource is the relay actor: its acct: name, its
-// id, or the page for people. Hosts compare without case, as does the name:
+// names says which of our actors the resource is, and whether it is one: its acct: name,
+// its id, or for the relay's own the page for people. Hosts compare without case, as does the name:
 // Mastodon folds both.
-func (c Community) names(resource string) (bool, error) {
+func (c Community) names(resource string) (identity, bool, error) {
+	relay := c.identity(delivery.Topic{})
 	if account, found := cutPrefixFold(resource, "acct:"); found {
 		name, host, ok := strings.Cut(strings.TrimPrefix(account, "@"), "@")
 		if !ok || name == "" || host == "" {
-			return false, fmt.Errorf("relay: reading %q: no user@host", resource)
+			return identity{}, false, fmt.Errorf("relay: reading %q: no user@host", resource)
 		}
-		return strings.EqualFold(name, Username) && strings.EqualFold(host, c.host), nil
+		if !strings.EqualFold(host, c.host) || strings.EqualFold(name, Username) {
+			return relay, strings.EqualFold(host, c.host), nil
+		}
+		t, err := c.topicNamed(name)
+		return c.identity(t), err == nil, nil
 	}
 	u, err := url.Parse(resource)
 	if err != nil {
-		return false, err
+		return identity{}, false, err
 	}
 	if u.Scheme == "" {
-		return false, fmt.Errorf("relay: reading %q: no scheme", resource)
+		return identity{}, false, fmt.Errorf("relay: reading %q: no scheme", resource)
 	}
-	if !strings.EqualFold(u.Scheme+"://"+u.Host, c.base) {
-		return false, nil
+	if !strings.EqualFold(u.Scheme+"://"+u.Host, c.base) || u.RawQuery != "" {
+		return identity{}, false, nil
 	}
 	switch u.Path {
 	case "", "/", "/actor":
-		return u.RawQuery == "", nil
+		return relay, true, nil
 	}
-	return false, nil
+	t, ok := c.topicOf(c.base + u.EscapedPath())
+	return c.identity(t), ok, nil
 }
 
 func cutPrefixFold(s, prefix string) (string, bool) {
@@ -86,14 +94,14 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 }
 
 // finger is the answer, with only the wanted relations when some are named (RFC 7033 §4.3).
-func (c Community) finger(rels []string) *document {
+func (c Community) finger(i identity, rels []string) *document {
 	doc := jrd{
-		Subject: "acct:" + c.Handle(),
-		Aliases: []string{c.Actor()},
+		Subject: "acct:" + i.handle(),
+		Aliases: []string{i.uri},
 		Links:   []jrdLink{},
 	}
 	for _, l := range []jrdLink{
-		{Rel: relSelf, Type: "application/activity+json", Href: c.Actor()},
+		{Rel: relSelf, Type: "application/activity+json", Href: i.uri},
 		{Rel: relProfilePage, Type: "text/html", Href: c.Home()},
 	} {
 		if len(rels) == 0 || slices.Contains(rels, l.Rel) {

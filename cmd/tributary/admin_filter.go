@@ -12,12 +12,13 @@ import (
 
 func newSubscribersFilterCommand() *cobra.Command {
 	var f delivery.Filter
+	var topic *string
 	cmd := &cobra.Command{
 		Use:   "filter HOST|ACTOR",
 		Short: "Say which posts a member gets; without flags it gets all",
 		Long: `Say which posts a member gets. A post must satisfy all that is asked; edits and
 deletions are never filtered. The flags replace the filter that was there;
-without any the member gets all posts again.`,
+without any the member gets all posts again, or with a topic all of that.`,
 		Example: `  tributary admin subscribers filter social.example --language en,fr --no-bots
   tributary admin subscribers filter social.example --tag golang --per-minute 30
   tributary admin subscribers filter social.example`,
@@ -27,7 +28,7 @@ without any the member gets all posts again.`,
 			if err != nil {
 				return err
 			}
-			changed, err := client.ChangeSubscriber(cmd.Context(), admin.SubscriberChange{Key: args[0], Action: "filter", Filter: f})
+			changed, err := client.ChangeSubscriber(cmd.Context(), admin.SubscriberChange{Key: args[0], Topic: *topic, Action: "filter", Filter: f})
 			if err != nil {
 				return err
 			}
@@ -37,11 +38,12 @@ without any the member gets all posts again.`,
 					if s.Filter != nil {
 						wants = s.Filter.String()
 					}
-					fmt.Fprintf(w, "%s gets %s\n", s.Actor, wants)
+					fmt.Fprintf(w, "%s gets %s\n", nameOf(s), wants)
 				}
 			})
 		},
 	}
+	topic = topicFlag(cmd)
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.Languages, "language", nil, "in one of these languages: en, pt-br …")
 	flags.StringSliceVar(&f.Tags, "tag", nil, "with one of these hashtags")
@@ -57,7 +59,8 @@ without any the member gets all posts again.`,
 }
 
 func newSubscribersLinkCommand() *cobra.Command {
-	return &cobra.Command{
+	var topic *string
+	cmd := &cobra.Command{
 		Use:   "link HOST|ACTOR",
 		Short: "Make a link by which the member's own admin sets which posts it gets",
 		Long: `Make a link by which the member's own admin sets which posts it gets, in a
@@ -69,15 +72,17 @@ browser and without an account. Whoever has the link may do that for seven days.
 			if err != nil {
 				return err
 			}
-			list, err := client.Links(cmd.Context(), args[0])
+			list, err := client.Links(cmd.Context(), args[0], *topic)
 			if err != nil {
 				return err
 			}
 			return show(cmd, list, func(w io.Writer) {
 				for _, l := range list {
-					fmt.Fprintf(w, "%s, until %s:\n%s\n", l.Actor, when(l.Until), l.URL)
+					fmt.Fprintf(w, "%s, until %s:\n%s\n", nameOf(admin.Subscriber{Actor: l.Actor, Topic: l.Topic}), when(l.Until), l.URL)
 				}
 			})
 		},
 	}
+	topic = topicFlag(cmd)
+	return cmd
 }

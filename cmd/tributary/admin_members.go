@@ -44,20 +44,25 @@ func newSubscribersResumeCommand() *cobra.Command {
 
 func newRoleCommand(role relay.Role, cmd *cobra.Command) *cobra.Command {
 	cmd.Args = oneArg
+	topic := topicFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return changeSubscriber(cmd, args[0], "role", string(role))
+		return changeSubscriber(cmd, admin.SubscriberChange{Key: args[0], Topic: *topic, Action: "role", Role: string(role)})
 	}
 	return cmd
 }
 
 func newSubscribersChangeCommand(action string, cmd *cobra.Command) *cobra.Command {
 	cmd.Args = oneArg
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return changeSubscriber(cmd, args[0], action, "") }
+	topic := topicFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return changeSubscriber(cmd, admin.SubscriberChange{Key: args[0], Topic: *topic, Action: action})
+	}
 	return cmd
 }
 
 func newSubscribersRoleCommand() *cobra.Command {
-	return &cobra.Command{
+	var topic *string
+	cmd := &cobra.Command{
 		Use:   "role HOST|ACTOR ROLE",
 		Short: "Say what a member may do: both, publish, receive, limited or paused",
 		Long: `Say what a member may do:
@@ -77,22 +82,26 @@ func newSubscribersRoleCommand() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return changeSubscriber(cmd, args[0], "role", args[1]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return changeSubscriber(cmd, admin.SubscriberChange{Key: args[0], Topic: *topic, Action: "role", Role: args[1]})
+		},
 	}
+	topic = topicFlag(cmd)
+	return cmd
 }
 
-func changeSubscriber(cmd *cobra.Command, key, action, role string) error {
+func changeSubscriber(cmd *cobra.Command, change admin.SubscriberChange) error {
 	client, err := adminClient(cmd)
 	if err != nil {
 		return err
 	}
-	changed, err := client.ChangeSubscriber(cmd.Context(), admin.SubscriberChange{Key: key, Action: action, Role: role})
+	changed, err := client.ChangeSubscriber(cmd.Context(), change)
 	if err != nil {
 		return err
 	}
 	return show(cmd, changed, func(w io.Writer) {
 		for _, s := range changed {
-			fmt.Fprintf(w, "%s is %s, role %s\n", s.Actor, s.State, s.Role)
+			fmt.Fprintf(w, "%s is %s, role %s\n", nameOf(s), s.State, s.Role)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -41,13 +42,13 @@ func newSubscribersListCommand() *cobra.Command {
 }
 
 func subscribersTable(w io.Writer, subscribers []admin.Subscriber) {
-	fmt.Fprintln(w, "HOST\tSTATE\tROLE\tDELIVERY\tLAG\tBEHIND\tPER MIN\tDELIVERED\tGIVEN UP\tLAST SUCCESS\tNEXT TRY\tLAST ERROR\tSOFTWARE\tSIGNATURE\tSINCE\tACTOR")
+	fmt.Fprintln(w, "HOST\tTOPIC\tSTATE\tROLE\tDELIVERY\tLAG\tBEHIND\tPER MIN\tDELIVERED\tGIVEN UP\tLAST SUCCESS\tNEXT TRY\tLAST ERROR\tSOFTWARE\tSIGNATURE\tSINCE\tACTOR")
 	for _, s := range subscribers {
 		l := s.Lane
 		if l == nil {
 			l = &admin.Lane{}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%.0f\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Host, s.State, s.Role, deliveryOf(l), l.Lag, ago(l.LagSeconds), l.PerMinute, l.Delivered, l.GivenUp,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%.0f\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Host, cmp.Or(s.Topic, admin.TopicAll), s.State, s.Role, deliveryOf(l), l.Lag, ago(l.LagSeconds), l.PerMinute, l.Delivered, l.GivenUp,
 			when(l.LastSuccess), nextTry(l), dash(l.LastError),
 			dash(strings.TrimSpace(s.Software.Name+" "+s.Software.Version)), signatureOf(s), when(s.Created), s.Actor)
 	}
@@ -85,26 +86,43 @@ func signatureOf(s admin.Subscriber) string {
 	return s.Signature + ": " + s.SignatureReason
 }
 
+// topicFlag lets a command act on one subscription of several.
+func topicFlag(cmd *cobra.Command) (topic *string) {
+	return cmd.Flags().String("topic", "", "of its subscriptions only that to a topic (tag/golang, instance/social.example, language/de), or to all")
+}
+
+// nameOf is an actor, and the topic to which it subscribed.
+func nameOf(s admin.Subscriber) string {
+	if s.Topic == "" {
+		return s.Actor
+	}
+	return s.Actor + " (" + s.Topic + ")"
+}
+
 func newSubscribersRemoveCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "remove HOST|ACTOR",
-		Short:   "End the subscriptions of a server or of one actor, and tell them; a block keeps them out",
-		Example: "  tributary admin subscribers remove social.example",
-		Args:    oneArg,
+	var topic *string
+	cmd := &cobra.Command{
+		Use:   "remove HOST|ACTOR",
+		Short: "End the subscriptions of a server or of one actor, and tell them; a block keeps them out",
+		Example: `  tributary admin subscribers remove social.example
+  tributary admin subscribers remove social.example --topic tag/golang`,
+		Args: oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := adminClient(cmd)
 			if err != nil {
 				return err
 			}
-			removed, err := client.RemoveSubscriber(cmd.Context(), args[0])
+			removed, err := client.RemoveSubscriber(cmd.Context(), args[0], *topic)
 			if err != nil {
 				return err
 			}
 			return show(cmd, removed, func(w io.Writer) {
 				for _, s := range removed {
-					fmt.Fprintf(w, "removed %s\n", s.Actor)
+					fmt.Fprintf(w, "removed %s\n", nameOf(s))
 				}
 			})
 		},
 	}
+	topic = topicFlag(cmd)
+	return cmd
 }

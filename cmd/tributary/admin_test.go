@@ -82,7 +82,7 @@ func TestAdminCommands(t *testing.T) {
 		{"token create --scope read --name board --ttl 90d", `(?s)^token [0-9a-f]+ with read, until .*Z\ntrib_[\w-]{43}\n$`},
 		{"token create --scope read", `\ntrib_[\w-]{43}\n$`},
 		{"token list", `(?m)^ID +NAME +SCOPES +CREATED +EXPIRES +USED\n[0-9a-f]+ +board +read `},
-		{"subscribers list", `^HOST +STATE +ROLE +DELIVERY +LAG`},
+		{"subscribers list", `^HOST +TOPIC +STATE +ROLE +DELIVERY +LAG`},
 		{"allow add FRIENDS.example --note asked", `^friends\.example is allowed\n$`},
 		{"sources", `(?m)^HOST +GRANT +ACCEPTED +REFUSED .*\ncounted by this node since `},
 		{"quarantine list", `^HOST +SINCE +UNTIL +REFUSED\n$`},

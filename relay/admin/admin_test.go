@@ -245,14 +245,14 @@ func TestSubscribers(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].Host != "good.example" || list[0].Lane.Delivered != 7 || list[1].Lane.LastError != "503 busy" {
 		t.Fatalf("list %+v, %v", list, err)
 	}
-	removed, err := r.RemoveSubscriber(ctx, "good.example")
+	removed, err := r.RemoveSubscriber(ctx, "good.example", "")
 	if err != nil || len(removed) != 1 || removed[0].Actor != "https://good.example/actor" {
 		t.Errorf("removed %+v, %v", removed, err)
 	}
 	if len(r.sent) != 1 || !strings.Contains(r.sent[0], `"type":"Reject"`) || !strings.Contains(r.sent[0], "https://good.example/actor#follow") {
 		t.Errorf("sent %s", r.sent)
 	}
-	if _, err := r.RemoveSubscriber(ctx, "good.example"); !errors.Is(err, ErrNotFound) {
+	if _, err := r.RemoveSubscriber(ctx, "good.example", ""); !errors.Is(err, ErrNotFound) {
 		t.Errorf("second removal: %v", err)
 	}
 	if r.relay.Subscriptions().Count() != 1 {
@@ -430,7 +430,7 @@ func TestChangeSubscriber(t *testing.T) {
 	if err != nil || changed[0].Filter == nil || changed[0].Filter.Tags[0] != "go" {
 		t.Errorf("filter: %+v, %v", changed, err)
 	}
-	if links, err := r.Links(ctx, "good.example"); err != nil || len(links) != 1 || !strings.HasPrefix(links[0].URL, "https://relay.example/relay/member?token=") {
+	if links, err := r.Links(ctx, "good.example", ""); err != nil || len(links) != 1 || !strings.HasPrefix(links[0].URL, "https://relay.example/relay/member?token=") {
 		t.Errorf("links %+v, %v", links, err)
 	}
 	for _, bad := range []SubscriberChange{{Key: "good.example", Action: "filter", Filter: delivery.Filter{PerMinute: -1}}, {}, {Key: "good.example", Action: "love"}, {Key: "good.example", Action: "role", Role: "king"}} {

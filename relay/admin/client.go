@@ -63,9 +63,9 @@ func (c *Client) Subscribers(ctx context.Context) (list []Subscriber, err error)
 	return list, err
 }
 
-// RemoveSubscriber ends the subscriptions of an actor or a host.
-func (c *Client) RemoveSubscriber(ctx context.Context, key string) (removed []Subscriber, err error) {
-	err = c.do(ctx, http.MethodDelete, "/v1/subscribers", url.Values{"key": {key}}, nil, &removed)
+// RemoveSubscriber ends the subscriptions of an actor or a host, or that to a topic.
+func (c *Client) RemoveSubscriber(ctx context.Context, key, topic string) (removed []Subscriber, err error) {
+	err = c.do(ctx, http.MethodDelete, "/v1/subscribers", url.Values{"key": {key}, "topic": {topic}}, nil, &removed)
 	return removed, err
 }
 
@@ -88,9 +88,9 @@ func (c *Client) Sources(ctx context.Context, r SourcesRequest) (page SourcesPag
 	return page, err
 }
 
-// Links makes the links of an actor's or a host's members.
-func (c *Client) Links(ctx context.Context, key string) (list []Link, err error) {
-	err = c.do(ctx, http.MethodPost, "/v1/subscribers/links", url.Values{"key": {key}}, nil, &list)
+// Links makes the links of an actor's or a host's members, or that of a topic.
+func (c *Client) Links(ctx context.Context, key, topic string) (list []Link, err error) {
+	err = c.do(ctx, http.MethodPost, "/v1/subscribers/links", url.Values{"key": {key}, "topic": {topic}}, nil, &list)
 	return list, err
 }
 

@@ -36,7 +36,7 @@ func (s *Service) actions() *http.ServeMux {
 	}))
 	mux.HandleFunc("GET /v1/subscribers", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.Subscribers(ctx) }))
 	mux.HandleFunc("DELETE /v1/subscribers", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
-		return s.RemoveSubscriber(ctx, r.FormValue("key"))
+		return s.RemoveSubscriber(ctx, r.FormValue("key"), r.FormValue("topic"))
 	}))
 	mux.HandleFunc("POST /v1/subscribers", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
 		var in SubscriberChange
@@ -64,7 +64,7 @@ func (s *Service) actions() *http.ServeMux {
 		return s.Sources(ctx, SourcesRequest{Sort: r.FormValue("sort"), Host: r.FormValue("host"), Limit: limit, Offset: offset})
 	}))
 	mux.HandleFunc("POST /v1/subscribers/links", answer(s, func(ctx context.Context, r *http.Request) (any, error) {
-		return s.Links(ctx, r.FormValue("key"))
+		return s.Links(ctx, r.FormValue("key"), r.FormValue("topic"))
 	}))
 	mux.HandleFunc("GET /v1/quarantine", answer(s, func(ctx context.Context, _ *http.Request) (any, error) { return s.ListQuarantine(ctx) }))
 	mux.HandleFunc("DELETE /v1/quarantine", answer(s, func(ctx context.Context, r *http.Request) (any, error) {

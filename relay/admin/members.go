@@ -8,36 +8,60 @@ import (
 
 	"tributary/ingest"
 	"tributary/relay"
+	"tributary/relay/delivery"
 )
 
 // ChangeSubscriber approves, rejects or resumes the subscriptions of an actor, by its URI,
-// or of all of a host, or gives them another role or filter. It returns them as they are then.
+// or of all of a host, or gives them another role or filter; with a topic that one alone. It
+// returns them as they are then.
 func (s *Service) ChangeSubscriber(ctx context.Context, r SubscriberChange) ([]Subscriber, error) {
 	change, err := s.change(r)
 	if err != nil {
 		return nil, err
 	}
-	changed, found := []Subscriber{}, false
-	for _, sub := range s.Relay.Subscriptions().List() {
-		if sub.Actor != r.Key && sub.Host != r.Key {
-			continue
-		}
-		found = true
-		if err := change(ctx, sub.Actor); err != nil {
+	named, err := s.named(r.Key, r.Topic)
+	if err != nil {
+		return nil, err
+	}
+	changed := []Subscriber{}
+	for _, sub := range named {
+		if err := change(ctx, sub.Actor, sub.Topic); err != nil {
 			return changed, err
 		}
-		if now, ok := s.Relay.Subscriptions().Actor(sub.Actor); ok {
+		if now, ok := s.Relay.Subscriptions().Topic(sub.Actor, sub.Topic); ok {
 			changed = append(changed, subscriberOf(now))
 		}
 	}
-	if !found {
-		return nil, notASubscriber(r.Key)
-	}
-	s.Log.InfoContext(ctx, "subscribers changed", "action", r.Action, "role", r.Role, "key", r.Key, "subscribers", len(changed))
+	s.Log.InfoContext(ctx, "subscribers changed", "action", r.Action, "role", r.Role, "key", r.Key, "topic", r.Topic, "subscribers", len(changed))
 	return changed, nil
 }
 
-func (s *Service) change(r SubscriberChange) (func(context.Context, string) error, error) {
+// named are the subscriptions of an actor or a host, at least one: each of them, or what a topic says.
+func (s *Service) named(key, topic string) ([]relay.Subscriber, error) {
+	var want delivery.Topic
+	var err error
+	if topic != TopicAll {
+		want, err = delivery.ParseTopic(topic)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("admin: %w: %q is neither %s nor a topic such as tag/golang: %w", ErrInput, topic, TopicAll, err)
+	}
+	var list []relay.Subscriber
+	for _, sub := range s.Relay.Subscriptions().List() {
+		if (sub.Actor == key || sub.Host == key) && (topic == "" || sub.Topic == want) {
+			list = append(list, sub)
+		}
+	}
+	switch {
+	case len(list) == 0 && topic != "":
+		return nil, fmt.Errorf("admin: %w: %q has no subscription to %s", ErrNotFound, key, topic)
+	case len(list) == 0:
+		return nil, notASubscriber(key)
+	}
+	return list, nil
+}
+
+func (s *Service) change(r SubscriberChange) (func(context.Context, string, ...delivery.Topic) error, error) {
 	subs := s.Relay.Subscriptions()
 	switch r.Action {
 	case "approve":
@@ -51,13 +75,17 @@ func (s *Service) change(r SubscriberChange) (func(context.Context, string) erro
 		if err != nil {
 			return nil, fmt.Errorf("admin: %w: %w", ErrInput, err)
 		}
-		return func(ctx context.Context, actor string) error { return subs.SetRole(ctx, actor, role) }, nil
+		return func(ctx context.Context, actor string, topics ...delivery.Topic) error {
+			return subs.SetRole(ctx, actor, role, topics...)
+		}, nil
 	case "filter":
 		filter, err := r.Filter.Tidy()
 		if err != nil {
 			return nil, fmt.Errorf("admin: %w: %w", ErrInput, err)
 		}
-		return func(ctx context.Context, actor string) error { return subs.SetFilter(ctx, actor, filter) }, nil
+		return func(ctx context.Context, actor string, topics ...delivery.Topic) error {
+			return subs.SetFilter(ctx, actor, filter, topics...)
+		}, nil
 	}
 	return nil, fmt.Errorf("admin: %w: there is no action %q", ErrInput, r.Action)
 }
@@ -128,20 +156,20 @@ const linkFor = 7 * 24 * time.Hour
 
 // Links makes, for each subscription of an actor or a host, the address where its
 // admin sets which posts it gets, without an account here.
-func (s *Service) Links(ctx context.Context, key string) ([]Link, error) {
+func (s *Service) Links(ctx context.Context, key, topic string) ([]Link, error) {
+	named, err := s.named(key, topic)
+	if err != nil {
+		return nil, err
+	}
 	list := []Link{}
-	for _, sub := range s.Relay.Subscriptions().List() {
-		if sub.Actor != key && sub.Host != key {
-			continue
-		}
-		address, err := s.Relay.MemberLink(sub.Actor, linkFor)
+	for _, sub := range named {
+		address, err := s.Relay.MemberLink(sub.Actor, sub.Topic, linkFor)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, Link{Actor: sub.Actor, URL: address, Until: time.Now().Add(linkFor).UTC().Truncate(time.Second)})
-	}
-	if len(list) == 0 {
-		return nil, notASubscriber(key)
+		list = append(list, Link{
+			Actor: sub.Actor, Topic: sub.Topic.String(), URL: address, Until: time.Now().Add(linkFor).UTC().Truncate(time.Second),
+		})
 	}
 	s.Log.InfoContext(ctx, "links made", "key", key, "links", len(list))
 	return list, nil

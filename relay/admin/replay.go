@@ -112,15 +112,27 @@ func notASubscriber(key string) error {
 	return fmt.Errorf("admin: %w: %q is neither the actor nor the host of a subscriber", ErrNotFound, key)
 }
 
-// resume lets a member go on that the operator paused, or that the relay did, and probes one that is failing.
-func (s *Service) resume(ctx context.Context, actor string) error {
-	subs := s.Relay.Subscriptions()
-	sub, ok := subs.Actor(actor)
-	if !ok {
+// resume lets subscriptions of a member go on, those to the topics that are named or all, that the operator
+// paused, or that the relay did, and probes an inbox that is failing.
+func (s *Service) resume(ctx context.Context, actor string, topics ...delivery.Topic) error {
+	own := s.Relay.Subscriptions().Of(actor)
+	if len(own) == 0 {
 		return notASubscriber(actor)
 	}
+	for _, sub := range own {
+		if len(topics) > 0 && !slices.Contains(topics, sub.Topic) {
+			continue
+		}
+		if err := s.resumeOne(ctx, sub); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) resumeOne(ctx context.Context, sub relay.Subscriber) error {
 	if sub.Role == relay.RolePaused {
-		if err := subs.SetRole(ctx, actor, relay.RoleBoth); err != nil {
+		if err := s.Relay.Subscriptions().SetRole(ctx, sub.Actor, relay.RoleBoth, sub.Topic); err != nil {
 			return err
 		}
 	}

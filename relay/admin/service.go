@@ -111,23 +111,21 @@ func (s *Service) Subscribers(ctx context.Context) ([]Subscriber, error) {
 }
 
 // RemoveSubscriber ends subscriptions and tells the subscribers: of one actor by
-// its URI, or of all of a host. It returns those that ended. They may follow
-// again; a block keeps them out.
-func (s *Service) RemoveSubscriber(ctx context.Context, key string) ([]Subscriber, error) {
+// its URI, or of all of a host; with a topic that one alone. It returns those that
+// ended. They may follow again; a block keeps them out.
+func (s *Service) RemoveSubscriber(ctx context.Context, key, topic string) ([]Subscriber, error) {
+	named, err := s.named(key, topic)
+	if err != nil {
+		return nil, err
+	}
 	var removed []Subscriber
-	for _, sub := range s.Relay.Subscriptions().List() {
-		if sub.Actor != key && sub.Host != key {
-			continue
-		}
-		if err := s.Relay.Subscriptions().Remove(ctx, sub.Actor); err != nil {
+	for _, sub := range named {
+		if err := s.Relay.Subscriptions().Remove(ctx, sub.Actor, sub.Topic); err != nil {
 			return removed, err
 		}
 		removed = append(removed, subscriberOf(sub))
 	}
-	if len(removed) == 0 {
-		return nil, notASubscriber(key)
-	}
-	s.Log.InfoContext(ctx, "subscribers removed", "key", key, "subscribers", len(removed))
+	s.Log.InfoContext(ctx, "subscribers removed", "key", key, "topic", topic, "subscribers", len(removed))
 	return removed, nil
 }
 

@@ -39,6 +39,7 @@ type CreatedToken struct {
 // Subscriber is a subscription with the state of the lane that serves it.
 type Subscriber struct {
 	Actor           string           `json:"actor"`
+	Topic           string           `json:"topic,omitempty"` // "tag/golang", "instance/social.example" or "language/de"; "" for all that passes
 	Host            string           `json:"host"`
 	Inbox           string           `json:"inbox"`
 	State           string           `json:"state"`                 // "accepted", "pending", "rejected" or "left"
@@ -74,7 +75,7 @@ func subscriberOf(s relay.Subscriber) Subscriber {
 	}
 	return Subscriber{
 		Software: Software(s.Software), Signature: form, SignatureReason: signing.Why,
-		Actor: s.Actor, Host: s.Host, Inbox: s.Delivery, State: s.State, Style: style, Role: string(s.Role), Back: s.BackState,
+		Actor: s.Actor, Topic: s.Topic.String(), Host: s.Host, Inbox: s.Delivery, State: s.State, Style: style, Role: string(s.Role), Back: s.BackState,
 		Filter: filter, Created: s.Created,
 	}
 }
@@ -82,10 +83,14 @@ func subscriberOf(s relay.Subscriber) Subscriber {
 // SubscriberChange asks for a decision about the subscriptions of a server or an actor.
 type SubscriberChange struct {
 	Key    string          `json:"key"`             // a host, or the URI of an actor
+	Topic  string          `json:"topic,omitempty"` // of these, the subscription to a topic; TopicAll: to all that passes; "": each
 	Action string          `json:"action"`          // "approve", "reject", "resume", "role" or "filter"
 	Role   string          `json:"role,omitempty"`  // for "role"
 	Filter delivery.Filter `json:"filter,omitzero"` // for "filter"; an empty one wants all
 }
+
+// TopicAll names the subscription to all that passes, where "" stands for each.
+const TopicAll = "all"
 
 // Quarantined is a server that gave too much, and is left out for a while.
 type Quarantined struct {
@@ -107,7 +112,8 @@ type Limit struct {
 // Link opens the page where a member's admin sets which posts it gets.
 type Link struct {
 	Actor string    `json:"actor"`
-	URL   string    `json:"url"` // whoever has it may do that
+	Topic string    `json:"topic,omitempty"` // of its subscription; "" for all that passes
+	URL   string    `json:"url"`             // whoever has it may do that
 	Until time.Time `json:"until"`
 }
 
@@ -122,11 +128,12 @@ type Allowed struct {
 type Lane struct {
 	Inbox        string    `json:"inbox"`
 	Host         string    `json:"host"`
-	State        string    `json:"state"`     // "live", "catching_up", "failing", "stale", or "paused" by the relay
-	Position     uint64    `json:"position"`  // lowest seq not yet settled
-	Lag          uint64    `json:"lag"`       // seqs from there to the tip
-	InFlight     int       `json:"in_flight"` // requests; 0 when another node serves it
-	Unsettled    int       `json:"unsettled"` // records read and not yet settled; likewise
+	State        string    `json:"state"`            // "live", "catching_up", "failing", "stale", or "paused" by the relay
+	Brings       []string  `json:"brings,omitempty"` // "all" and topics, of all its subscribers
+	Position     uint64    `json:"position"`         // lowest seq not yet settled
+	Lag          uint64    `json:"lag"`              // seqs from there to the tip
+	InFlight     int       `json:"in_flight"`        // requests; 0 when another node serves it
+	Unsettled    int       `json:"unsettled"`        // records read and not yet settled; likewise
 	Delivered    int64     `json:"delivered"`
 	GivenUp      int64     `json:"given_up"`
 	LastSuccess  time.Time `json:"last_success,omitzero"`
@@ -146,7 +153,7 @@ type Lane struct {
 
 func laneOf(s delivery.Status) Lane {
 	return Lane{
-		Inbox: s.Inbox, Host: s.Host, State: string(s.State), Position: s.Position, Lag: s.Lag, InFlight: s.InFlight, Unsettled: s.Unsettled,
+		Inbox: s.Inbox, Host: s.Host, State: string(s.State), Brings: s.Brings, Position: s.Position, Lag: s.Lag, InFlight: s.InFlight, Unsettled: s.Unsettled,
 		Delivered: s.Delivered, GivenUp: s.GivenUp, LastSuccess: s.LastSuccess, LastFailure: s.LastFailure,
 		LastError: s.LastError, FailingSince: s.FailingSince, NextTry: s.NextTry,
 		LagSeconds: s.Behind(time.Now()).Seconds(), PerMinute: s.PerMinute, UntakenSince: s.UntakenSince, PausedAt: s.PausedAt, Reason: s.Why,

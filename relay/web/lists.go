@@ -16,6 +16,9 @@ type Subscriber struct {
 	Since time.Time `json:"since"`
 	Role  string    `json:"role"`  // relay.Role
 	State string    `json:"state"` // "live", "failing" while it does not answer, "stale" when it has not for long, "paused" when the relay has stopped asking
+
+	All    bool     `json:"all"`              // it subscribed to all that passes
+	Topics []string `json:"topics,omitempty"` // and to these parts
 }
 
 // subscribers lists the servers to which posts flow or from which they come, each
@@ -23,20 +26,35 @@ type Subscriber struct {
 func (s *Site) subscribers() []Subscriber {
 	figures, _ := s.samples.read()
 	list := []Subscriber{}
-	seen := make(map[string]bool)
+	at := make(map[string]int)
 	for _, sub := range s.cfg.Relay.Subscriptions().List() {
-		if sub.State != relay.StateAccepted || seen[sub.Host] {
+		if sub.State != relay.StateAccepted {
 			continue
 		}
-		seen[sub.Host] = true
-		state := string(delivery.StateLive)
-		if known, ok := figures.Lanes[sub.Host]; ok && known != string(delivery.StateCatchingUp) {
-			state = known
+		i, seen := at[sub.Host]
+		if !seen {
+			state := string(delivery.StateLive)
+			if known, ok := figures.Lanes[sub.Host]; ok && known != string(delivery.StateCatchingUp) {
+				state = known
+			}
+			i = len(list)
+			at[sub.Host] = i
+			list = append(list, Subscriber{Host: sub.Host, Since: sub.Created, Role: string(sub.Role), State: state})
 		}
-		list = append(list, Subscriber{Host: sub.Host, Since: sub.Created, Role: string(sub.Role), State: state})
+		list[i].add(sub.Topic)
 	}
 	slices.SortFunc(list, func(a, b Subscriber) int { return cmp.Compare(a.Host, b.Host) })
 	return list
+}
+
+// add notes what a server subscribed to, once.
+func (s *Subscriber) add(topic delivery.Topic) {
+	switch name := topic.String(); {
+	case topic.Whole():
+		s.All = true
+	case !slices.Contains(s.Topics, name):
+		s.Topics = append(s.Topics, name)
+	}
 }
 
 // Sources is who gives the relay posts.

@@ -29,6 +29,7 @@ const formMax = 128 << 10
 
 type member struct {
 	Name, Host, Token string
+	Topic             string // "" for all that passes
 	Filter            delivery.Filter
 	Saved             bool
 	Fault             string // what is wrong with what was sent
@@ -49,14 +50,14 @@ func (s *Site) member(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This link is not valid, or not any more. The operator of the relay can make another.", http.StatusForbidden)
 		return
 	}
-	m := member{Name: s.about.Name, Host: sub.Host, Token: token, Saved: r.Form.Get("saved") != ""}
+	m := member{Name: s.about.Name, Host: sub.Host, Topic: sub.Topic.String(), Token: token, Saved: r.Form.Get("saved") != ""}
 	if r.Method != http.MethodPost {
 		m.Filter, _ = delivery.ParseFilter(sub.Filter) // what a later program wrote shows as empty
 		showMember(w, http.StatusOK, m)
 		return
 	}
 	m.Filter = filterOf(r.PostForm)
-	switch err := s.cfg.Relay.Subscriptions().SetFilter(r.Context(), sub.Actor, m.Filter); {
+	switch err := s.cfg.Relay.Subscriptions().SetFilter(r.Context(), sub.Actor, m.Filter, sub.Topic); {
 	case errors.Is(err, delivery.ErrFilter):
 		m.Fault = err.Error()
 		showMember(w, http.StatusUnprocessableEntity, m)

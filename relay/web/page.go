@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tributary/relay"
+	"tributary/relay/delivery"
 )
 
 //go:embed files/relay.css
@@ -44,6 +45,27 @@ type front struct {
 	Retention  time.Duration
 	Open       bool
 	Approval   bool
+	Topics     []topic
+}
+
+// topic is an example of what a server may subscribe to.
+type topic struct {
+	What                 string
+	Inbox, Actor, Handle string
+}
+
+func examples(c relay.Community) (list []topic) {
+	for _, e := range []struct {
+		what  string
+		topic delivery.Topic
+	}{
+		{"with the hashtag #caturday", delivery.Topic{Kind: delivery.TopicTag, Name: "caturday"}},
+		{"of the server social.example", delivery.Topic{Kind: delivery.TopicInstance, Name: "social.example"}},
+		{"in German", delivery.Topic{Kind: delivery.TopicLanguage, Name: "de"}},
+	} {
+		list = append(list, topic{e.what, c.TopicInbox(e.topic), c.TopicActor(e.topic), c.TopicHandle(e.topic)})
+	}
+	return list
 }
 
 func (s *Site) front(w http.ResponseWriter, _ *http.Request) {
@@ -52,6 +74,7 @@ func (s *Site) front(w http.ResponseWriter, _ *http.Request) {
 		Status: s.status(), Summary: s.about.Summary, Contact: s.about.Contact, ContactURL: contactURL(s.about.Contact),
 		Handle: c.Handle(), Base: c.Base(), Search: s.cfg.Search, Retention: s.cfg.Retention,
 		Open: s.about.Mode == relay.ModeOpen, Approval: s.about.Mode == relay.ModeApproval,
+		Topics:  examples(c),
 		Members: s.subscribers(), Blocks: s.blocks(),
 	}
 	f.More, f.MoreBlocks = max(0, len(f.Members)-shownMost), max(0, len(f.Blocks)-shownMost)

@@ -16,6 +16,7 @@ import (
 	"tributary/ingest/ingesttest"
 	"tributary/ingest/signature"
 	"tributary/relay"
+	"tributary/relay/delivery"
 )
 
 // site is the pages of a relay with members and blocks.
@@ -166,7 +167,7 @@ func TestLists(t *testing.T) {
 // Who has the link of a member sets its filter, and nobody else.
 func TestMember(t *testing.T) {
 	s, server := site(t, relay.Config{})
-	link, err := s.cfg.Relay.MemberLink("https://a.example/actor", time.Hour)
+	link, err := s.cfg.Relay.MemberLink("https://a.example/actor", delivery.Topic{}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +212,7 @@ func TestMember(t *testing.T) {
 	if sub, _ := s.cfg.Relay.Subscriptions().Actor("https://a.example/actor"); sub.Filter != want {
 		t.Errorf("kept %s", sub.Filter)
 	}
-	if _, err := s.cfg.Relay.MemberLink("https://nobody.example/actor", time.Hour); err == nil {
+	if _, err := s.cfg.Relay.MemberLink("https://nobody.example/actor", delivery.Topic{}, time.Hour); err == nil {
 		t.Error("a link for nobody")
 	}
 }

@@ -36,7 +36,7 @@ func (d *Daemon) openRelay(ctx context.Context) error {
 		CatchUpPerSecond: d.cfg.Delivery.CatchUpPerSecond, FullSignatures: d.cfg.Delivery.SharedSignatures == "off",
 	}, delivery.Deps{
 		Tail: tail, DB: d.db, Signer: d.signer, Client: d.remote, Subscribers: r.Subscriptions(),
-		Actor: d.community.Actor(), Log: d.log, Registerer: d.registry, Leases: d.leases,
+		Actor: d.community.Actor(), KeyID: d.community.KeyOf, Log: d.log, Registerer: d.registry, Leases: d.leases,
 	})
 	if err != nil {
 		return fmt.Errorf("delivery: %w", err)
