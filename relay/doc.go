@@ -1,10 +1,11 @@
 // Package relay is what other servers of the fediverse see of us: the service
-// actor with its discovery documents, the inbox, and who subscribed.
+// actor and those of topics with their discovery documents, the inboxes, and who subscribed.
 //
 // # Purpose
 //
-// [Relay] serves the actor (/actor), WebFinger, host-meta, NodeInfo and the
-// inbox of one [Community], and owns the tables keys, subscribers, blocks, allowed, limits, software, block_lists and listed, and
+// [Relay] serves the actor (/actor), those of topics (/tag/…, /instance/…, /language/…),
+// WebFinger, host-meta, NodeInfo and the inboxes of one [Community], and owns the tables keys,
+// subscribers, blocks, allowed, limits, software, block_lists and listed, and
 // with package relay/delivery the rows of lanes that it opens and closes. The
 // inbox authenticates a request (FEDERATION.md, What is taken), settles in it what is addressed
 // to the relay actor, and gives everything else to ingest.Admission.
@@ -21,12 +22,15 @@
 //   - 202 means durable: what admission accepted, or a committed transaction.
 //     The signature is remembered after that, never before, so that a retry is
 //     not taken for a repeat.
-//   - Whoever follows our actor (LitePub) is followed back; the Follow is taken back
-//     when the subscription ends.
+//   - Whoever follows our actor (LitePub) is followed back, by the actor that it follows; the
+//     Follow is taken back when the subscription ends.
+//   - A topic has one actor, whose name is in its one form, and nothing is kept of it until
+//     somebody follows it. All actors have one key.
 //   - What the operator decided of an actor holds until the operator changes it: a
-//     rejected one is rejected again, a role survives an Undo and a new Follow.
-//   - A subscription is ended by its own actor, by that actor's end, or by the
-//     operator; never by what a request says of somebody else.
+//     rejected one is rejected again, a role survives an Undo and a new Follow; for a topic that it
+//     follows for the first time, too.
+//   - A subscription, to all that passes or to a topic, is ended by its own actor, by that
+//     actor's end, or by the operator; never by what a request says of somebody else.
 //   - A subscription and its Accept, its lane and the request's signature are one
 //     transaction.
 //   - Both inboxes of a subscriber share its origin: we never send to a place
@@ -40,6 +44,7 @@
 //
 // # Order of an inbox request
 //
+//	topic      of the path, if it is not the relay's own inbox                  404
 //	headers    method, host, content type, length, Signature's syntax, blocks   405 421 415 413 401 403
 //	body       at most 256 KiB within BodyTimeout                               413 408
 //	signature  what needs no key: coverage, date, digest                        401
@@ -55,6 +60,7 @@
 //
 //	relay.go          Relay: New, Routes, Run
 //	community.go      URIs
+//	topic.go          and those of topics' actors
 //	config.go         Config
 //	keys.go           the actor's key in the state database
 //	actor.go          actor document and collections

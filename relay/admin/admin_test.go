@@ -83,7 +83,7 @@ func start(t *testing.T, data string) *running {
 		},
 		Lanes: func(context.Context) ([]delivery.Status, error) {
 			return []delivery.Status{
-				{Inbox: "https://good.example/inbox", State: delivery.StateLive, Lag: 3, Delivered: 7},
+				{Inbox: "https://good.example/inbox", State: delivery.StateLive, Brings: []string{"all"}, Lag: 3, Delivered: 7},
 				{Inbox: "https://sub.bad.example/inbox", State: delivery.StateFailing, Lag: 90, LastError: "503 busy", FailingSince: time.Now()},
 			}, nil
 		},
@@ -440,6 +440,59 @@ func TestChangeSubscriber(t *testing.T) {
 	}
 	if _, err := r.ChangeSubscriber(ctx, SubscriberChange{Key: "x.example", Action: "approve"}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("unknown: %v", err)
+	}
+}
+
+// Of a server with several subscriptions an action is about each, or about the one that
+// its topic names.
+func TestTopics(t *testing.T) {
+	r := start(t, t.TempDir())
+	ctx := t.Context()
+	err := r.ingest.DB.Write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec(`INSERT INTO subscribers (actor, topic, host, inbox, delivery, follow, object, state, created_at, updated_at)
+			SELECT actor, 'tag/cats', host, inbox, delivery, follow || '2', object, state, 5, 5 FROM subscribers WHERE host = 'good.example'`)
+		return err
+	})
+	if err == nil {
+		err = r.relay.Subscriptions().Refresh(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := r.Subscribers(ctx)
+	if err != nil || len(list) != 3 || list[2].Topic != "tag/cats" || list[0].Topic != "" || list[2].Lane.Delivered != 7 || list[2].Lane.Brings[0] != "all" {
+		t.Fatalf("list %+v, %v", list, err)
+	}
+	roles := func() (roles string) {
+		for _, s := range r.relay.Subscriptions().Of("https://good.example/actor") {
+			roles += s.Topic.String() + " " + string(s.Role) + ", "
+		}
+		return roles
+	}
+	for _, c := range []struct{ topic, role, want string }{
+		{"tag/Cats", "publish", " both, tag/cats publish, "},
+		{"all", "receive", " receive, tag/cats publish, "},
+		{"", "paused", " paused, tag/cats paused, "},
+	} {
+		if _, err := r.ChangeSubscriber(ctx, SubscriberChange{Key: "good.example", Topic: c.topic, Action: "role", Role: c.role}); err != nil || roles() != c.want {
+			t.Errorf("%q: %v, %s", c.topic, err, roles())
+		}
+	}
+	if links, err := r.Links(ctx, "good.example", "tag/cats"); err != nil || len(links) != 1 || links[0].Topic != "tag/cats" {
+		t.Errorf("links %+v, %v", links, err)
+	}
+	if _, err := r.RemoveSubscriber(ctx, "good.example", "tag/dogs"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("another topic: %v", err)
+	}
+	if _, err := r.RemoveSubscriber(ctx, "good.example", "dogs"); !errors.Is(err, ErrInput) {
+		t.Errorf("no topic: %v", err)
+	}
+	removed, err := r.RemoveSubscriber(ctx, "good.example", "tag/cats")
+	if err != nil || len(removed) != 1 || removed[0].Topic != "tag/cats" || roles() != " paused, " {
+		t.Errorf("removed %+v, %v; left %s", removed, err, roles())
+	}
+	if last := r.sent[len(r.sent)-1]; !strings.Contains(last, `"actor":"https://relay.example/tag/cats"`) || !strings.Contains(last, `"type":"Reject"`) {
+		t.Errorf("sent %s", last)
 	}
 }
 

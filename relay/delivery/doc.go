@@ -10,16 +10,22 @@
 // in the table lanes; a server that was away, or we, resume there, as far back as
 // the log reaches. What a crash leaves is told above Engine.save.
 //
+// An inbox may have several receivers, each of which follows an actor of ours: the relay's,
+// or that of a topic, which brings a part of what passes. A record goes there once, as the
+// first of these actors whose topic, and whose follower's filter, take it (receiver.go): signed in its
+// name, and announced by it. Edits and deletions go to whoever may have had the post.
+//
 // What goes out, and in which form, is in form.go: raw bytes where their LD
 // signature lets the receiver verify them, else an Announce. Never to the origin of
 // the object, nor to who gave it. Body and digest are made once per record, for all
-// lanes (ingest.FormDelivery); only the signature is made per delivery, where it must be.
+// lanes (ingest.FormDelivery), Announces by topics' actors once per record and actor, in a memory
+// that does not grow with the topics; only the signature is made per delivery, where it must be.
 //
 // # Signatures
 //
 // A signature that names the host costs 0.8 ms of a processor for each delivery. One
 // that does not is the same for all inboxes with the same path, and is made once for
-// them, or for all that want no path named (shared.go): for servers whose software is known to take it (Receiver.Signing), and
+// them, whichever actor of ours they follow, or for all that want no path named (shared.go): for servers whose software is known to take it (Receiver.Signing), and
 // only for what lanes bring, which any of them may have; never for the outbox. Who
 // receives one can send it on, to the same path of another server, for as long as that one
 // takes its date: so the other gets a public post that the relay passes on, signed by the relay,
@@ -125,7 +131,8 @@
 //	slots.go      how lanes share the requests in flight
 //	host.go       the breaker of a host
 //	backoff.go    pauses
-//	receiver.go   who wants what, and in which style
+//	receiver.go   who wants what, as whom, and in which style
+//	topic.go      parts of what passes
 //	filter.go     which posts a receiver wants
 //	form.go       what goes out
 //	sender.go     one request

@@ -3,7 +3,7 @@
 //
 // # Purpose
 //
-//	GET /                          what this relay is, how to subscribe, figures, policy
+//	GET /                          what this relay is, how to subscribe to it or to a part, figures, policy
 //	GET /api/v1/relay/status       the figures as JSON
 //	GET /api/v1/relay/subscribers  who subscribed, as JSON
 //	GET /api/v1/relay/sources      whose posts are passed on, as JSON

@@ -34,6 +34,14 @@ func site(t *testing.T, cfg relay.Config) (*Site, *httptest.Server) {
 				return err
 			}
 		}
+		for _, host := range []string{"a.example", "topics.example"} {
+			for _, topic := range []string{"tag/cats", "language/de"} {
+				if _, err := tx.Exec(`INSERT INTO subscribers (actor, topic, host, inbox, delivery, follow, object, state, created_at, updated_at)
+					VALUES ($1, $2, $3, $4, $4, $1, 'Public', 'accepted', 0, 0)`, "https://"+host+"/actor", topic, host, "https://"+host+"/inbox"); err != nil {
+					return err
+				}
+			}
+		}
 		_, err := tx.Exec(`INSERT INTO blocks (scope, key, reason, note, created_at)
 			VALUES ($1, 'spam.example', '<script>alert(1)</script>', 'secret note', 0), ($2, 'https://c.example/users/d', 'person', '', 0),
 				($3, 'spamware', 'floods', '', 0)`,
@@ -94,7 +102,8 @@ func TestFront(t *testing.T) {
 		}
 		for _, want := range []string{
 			says, "https://relay.example/inbox", "https://relay.example/actor", "@relay@relay.example", "Our &lt;relay&gt;", "a.example",
-			"&lt;script&gt;", "mailto:ops@relay.example", "7 days", "<strong>2</strong> servers subscribed",
+			"&lt;script&gt;", "mailto:ops@relay.example", "7 days", "<strong>3</strong> servers subscribed",
+			"https://relay.example/tag/caturday/inbox", "https://relay.example/language/de", "@instance-social.example@relay.example",
 		} {
 			if !strings.Contains(page, want) {
 				t.Errorf("%s: the page lacks %q", mode, want)
@@ -129,7 +138,7 @@ func TestLists(t *testing.T) {
 	}
 	read("/api/v1/relay/status", &status)
 	if status.Posts != 60 || status.Deliveries != 20 || status.Log.Records != 200 || status.Failing != 1 || status.Readers != 3 ||
-		status.Subscribers != 2 || status.Log.RetentionHours != 168 || status.Mode != "open" || status.Inbox != "https://relay.example/inbox" {
+		status.Subscribers != 3 || status.Log.RetentionHours != 168 || status.Mode != "open" || status.Inbox != "https://relay.example/inbox" {
 		t.Errorf("%+v", status)
 	}
 	if day := status.Tiers.Day; day != (Tiers{1, 2, 4, 8, 3, 7}) || status.Tiers.Ever != (Tiers{}) || status.Stale != 0 {
@@ -154,6 +163,13 @@ func TestLists(t *testing.T) {
 	}
 	var members []Subscriber
 	read("/api/v1/relay/subscribers", &members)
+	if len(members) == 3 {
+		topics := members[2]
+		members = members[:2]
+		if topics.All || len(topics.Topics) != 2 || !members[0].All || len(members[0].Topics) != 2 || !members[1].All || members[1].Topics != nil {
+			t.Errorf("%+v, %+v", topics, members)
+		}
+	}
 	if len(members) != 2 || members[0].Host != "a.example" || members[0].State != "live" || members[1].State != "failing" || members[0].Role != "both" {
 		t.Errorf("%+v", members)
 	}
