@@ -381,7 +381,7 @@ func follows(topic string, style Style) Receiver {
 	if err != nil {
 		panic(err)
 	}
-	r := Receiver{Topic: t, Style: style}
+	r := Receiver{Actor: testActor, Topic: t, Style: style}
 	if !t.Whole() {
 		r.Actor = "https://relay.example/" + t.String()
 	}

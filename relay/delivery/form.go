@@ -127,7 +127,7 @@ func encodeForm(actor string, style Style) func(*ingest.Record) []byte {
 // bytes are the same for all our actors, and so is what the relay's own actor announces for
 // all lanes: the entry keeps both. What actors of topics announce is kept by announces.
 func (e *Engine) encoded(entry *ingest.Entry, by *part) (digest string, body []byte) {
-	if by.actor == "" || shapeOf(entry.Record, by.style) != shapeAnnounce {
+	if by.keyID == "" || shapeOf(entry.Record, by.style) != shapeAnnounce {
 		return splitForm(entry.Record, entry.Encoded(by.style.form(), e.encode[by.style]))
 	}
 	return splitForm(entry.Record, e.announces.of(by.actor, entry.Record))

@@ -41,8 +41,8 @@ func (s Style) form() ingest.Form {
 
 // part is what one of a lane's receivers gets, and as whom we send it.
 type part struct {
-	actor  string // of ours; "" is the relay's
-	keyID  string // of its key; "" is the signer's own
+	actor  string // of ours
+	keyID  string // of its key; "" is the signer's own, and then the actor the relay's
 	topic  Topic
 	style  Style
 	filter Filter

@@ -279,6 +279,9 @@ func TestTopicsShareSignatures(t *testing.T) {
 		if shared, own := signer.shared.Load(), signer.own.Load(); shared != 6 || own != 0 {
 			t.Errorf("%d shared and %d own signatures in all", shared, own)
 		}
+		if n := r.engine.announces.made.Len(); n != 4 { // the relay's own is with the record
+			t.Errorf("%d Announces of topics are kept", n)
+		}
 		for i := range inboxes {
 			d := r.web.of(fmt.Sprintf("s%d.example", i))[1]
 			actor := strings.TrimSuffix(d.keyID, "#main-key")
