@@ -81,7 +81,7 @@ func (c Community) topicAt(kind, name string) (delivery.Topic, error) {
 	t, err := delivery.NewTopic(kind, name)
 	switch {
 	case err != nil:
-		return delivery.Topic{}, noTopic("there is no topic here: %v", err)
+		return delivery.Topic{}, noTopic("there is no topic %.100q here", kind+"/"+name)
 	case kind == delivery.TopicInstance && strings.Contains(t.Name, ":") && strings.HasPrefix(c.base, "https:"):
 		return delivery.Topic{}, noTopic("there is no topic here: write a server without its port")
 	case t.Name != name:
@@ -110,20 +110,20 @@ func usernameOf(t delivery.Topic) string {
 // topicNamed is the topic of an actor's name, however it is written.
 func (c Community) topicNamed(username string) (delivery.Topic, error) {
 	if len(username) > usernameMax {
-		return delivery.Topic{}, noTopic("there is no such actor: its name is too long")
+		return delivery.Topic{}, noTopic("there is no actor of such a long name")
 	}
 	kind, name, _ := strings.Cut(username, "-")
 	kind = strings.ToLower(kind)
 	if kind == delivery.TopicTag && len(name) > 4 && strings.EqualFold(name[:4], "xn--") {
 		unicode, err := idna.Punycode.ToUnicode(strings.ToLower(name))
 		if err != nil {
-			return delivery.Topic{}, noTopic("there is no such actor: %v", err)
+			return delivery.Topic{}, noTopic("there is no actor %.100q", username)
 		}
 		name = unicode
 	}
 	t, err := delivery.NewTopic(kind, name)
 	if err != nil || kind == delivery.TopicTag && strings.ContainsFunc(name, dropped) {
-		return delivery.Topic{}, noTopic("there is no such actor: %q", username)
+		return delivery.Topic{}, noTopic("there is no actor %.100q", username)
 	}
 	return c.topicAt(kind, t.Name)
 }

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,27 +30,29 @@ type Topic struct {
 // topicNameMax bounds a name before it is looked at, in bytes.
 const topicNameMax = 1024
 
+// ErrTopic marks a topic that cannot be.
+var ErrTopic = errors.New("not a topic")
+
 // NewTopic brings a name into its one form, or says what is wrong with it.
 func NewTopic(kind, name string) (Topic, error) {
 	if len(name) > topicNameMax {
-		return Topic{}, fmt.Errorf("delivery: topic: %w: the name is longer than %d bytes", ErrFilter, topicNameMax)
+		return Topic{}, fmt.Errorf("delivery: %w: a name of more than %d bytes", ErrTopic, topicNameMax)
 	}
 	t := Topic{Kind: kind}
-	var err error
+	what := ""
 	switch kind {
 	case TopicTag:
-		t.Name, err = tidyTag(name)
+		t.Name, what = ap.FoldTag(strings.TrimPrefix(name, "#")), "hashtag"
 	case TopicInstance:
-		t.Name, err = tidyDomain(name)
+		t.Name, _ = tidyDomain(name)
+		what = "host"
 	case TopicLanguage:
-		if t.Name = ap.LanguageTag(name); t.Name == "" {
-			err = fmt.Errorf("%w: %.100q is no language code such as en or pt-br", ErrFilter, name)
-		}
+		t.Name, what = ap.LanguageTag(name), "language code such as en or pt-br"
 	default:
-		err = fmt.Errorf("%w: there is no kind %.20q: it is one of %s", ErrFilter, kind, strings.Join(TopicKinds, ", "))
+		return Topic{}, fmt.Errorf("delivery: %w: there is no kind %.20q: it is one of %s", ErrTopic, kind, strings.Join(TopicKinds, ", "))
 	}
-	if err != nil {
-		return Topic{}, fmt.Errorf("delivery: topic: %w", err)
+	if t.Name == "" {
+		return Topic{}, fmt.Errorf("delivery: %w: %.100q is no %s", ErrTopic, name, what)
 	}
 	return t, nil
 }
