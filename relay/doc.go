@@ -96,6 +96,7 @@
 //	limits.go         what single servers may give
 //	quarantine.go     who gives too much in a minute
 //	sources.go        what each server gave, for the operator
+//	copies.go         the same post at several inboxes
 //	refuse.go         reasons
 //	metrics.go        metrics
 package relay

@@ -63,6 +63,7 @@ type inbox struct {
 	survey     *survey // nil: nobody is asked what it runs
 	quarantine *Quarantine
 	limits     *Limits
+	copies     copies
 	replays    *replays
 	known      func(ctx context.Context, actor string) (bool, error)
 	alive      func(ctx context.Context, host string)
@@ -393,11 +394,23 @@ func (in *inbox) checkLimits(req *request) error {
 		return refuse(http.StatusRequestEntityTooLarge, reasonBodyMax,
 			"the document has %d bytes, and this relay takes %d of your server at most; what it takes back may have %d", len(req.body), bodyMax, ingest.MaxDocumentBytes)
 	}
-	if in.quarantine.take(host, perMinute) > 0 {
+	if in.tooMuch(host, perMinute, req.body) {
 		return refuse(http.StatusTooManyRequests, reasonQuarantine,
 			"your server sends more than %d activities a minute, and is left out for some minutes; nothing that it takes back is", perMinute)
 	}
 	return nil
+}
+
+// tooMuch counts an activity, unless it is a copy of one that was let in.
+func (in *inbox) tooMuch(host string, perMinute int, body []byte) bool {
+	if perMinute == 0 || in.copies.had(body) {
+		return false
+	}
+	if in.quarantine.take(host, perMinute) > 0 {
+		return true
+	}
+	in.copies.add(body)
+	return false
 }
 
 func (in *inbox) arrival(ctx context.Context, req *request, signer *ap.Actor) (ingest.Arrival, error) {

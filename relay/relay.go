@@ -130,7 +130,8 @@ func (d *Deps) applyDefaults() {
 func newInbox(r *Relay, d Deps) *inbox {
 	return &inbox{
 		community: r.community, cfg: r.cfg, keys: d.Keys, admission: d.Admission,
-		subs: r.subscriptions, blocks: r.blocks, quarantine: r.quarantine, limits: r.limits, blockOf: r.blockOf, survey: r.survey, replays: r.replays, known: d.Known, alive: d.Alive, sources: r.sources,
+		subs: r.subscriptions, blocks: r.blocks, quarantine: r.quarantine, limits: r.limits, copies: newCopies(),
+		blockOf: r.blockOf, survey: r.survey, replays: r.replays, known: d.Known, alive: d.Alive, sources: r.sources,
 		requests: make(slots, r.cfg.RequestsMax), workers: make(slots, r.cfg.WorkersMax),
 		documents: make(slots, documentsMax), proofs: make(slots, max(1, runtime.GOMAXPROCS(0)/2)),
 		keyWaits: newHostSlots(r.cfg.KeyWaitsPerHostMax),

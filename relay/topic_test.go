@@ -485,6 +485,31 @@ func TestMembersOfTopics(t *testing.T) {
 	}
 }
 
+// A post that comes to the inbox of each topic that its server follows counts once; what
+// was refused counts whenever it comes.
+func TestCopiesCountOnce(t *testing.T) {
+	e := newEnv(t, func(c *Config, _ *Deps) { c.PostsPerMinute = 3 })
+	peer := newPeer(t)
+	server, alice := peer.account("server", map[string]any{"type": "Application"}), peer.account("alice", nil)
+	topics := []string{"", "tag/a", "tag/b", "language/de"}
+	for i, topic := range topics {
+		if got := server.message(t, server.follow(i)).send(t, e.inboxOf(topic)); got.Status != 202 {
+			t.Fatalf("%+v", got)
+		}
+	}
+	for n, want := range []int{202, 202, 202, 429} {
+		post := alice.create(n)
+		for _, topic := range topics {
+			if got := alice.message(t, post).send(t, e.inboxOf(topic)); got.Status != want {
+				t.Errorf("post %d at %q: %+v", n, topic, got)
+			}
+		}
+	}
+	if list := e.Quarantine().List(); len(list) != 1 || list[0].Refused != int64(len(topics)) || len(e.seen(ingest.ViewLane, 0)) != 3 {
+		t.Errorf("quarantine %+v, lanes see %d records", list, len(e.seen(ingest.ViewLane, 0)))
+	}
+}
+
 // An answer to the Follow of a topic's actor counts for that one.
 func TestAnswersToFollowsOfTopics(t *testing.T) {
 	e := newEnv(t, nil)
