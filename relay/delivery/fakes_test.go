@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -335,12 +334,17 @@ func upTo(first, last uint64) (s []uint64) {
 	return s
 }
 
+const stubSignature = `keyId="` + testActor + `#main-key"`
+
 // stubSigner signs nothing.
 type stubSigner struct{}
 
 func (stubSigner) SignBy(_ context.Context, keyID string, r *http.Request, digest string, _ signature.Form) error {
 	r.Header["Digest"] = []string{digest}
-	r.Header["Signature"] = []string{`keyId="` + cmp.Or(keyID, testActor+"#main-key") + `"`}
+	r.Header["Signature"] = []string{stubSignature}
+	if keyID != "" {
+		r.Header["Signature"] = []string{`keyId="` + keyID + `"`}
+	}
 	return nil
 }
 
