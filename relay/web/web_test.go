@@ -158,7 +158,7 @@ func TestLists(t *testing.T) {
 	s.samples.add(sample{now, Figures{Lanes: map[string]string{"b.example": "failing"}}})
 	var sources Sources
 	read("/api/v1/relay/sources", &sources)
-	if strings.Join(sources.Members, " ") != "a.example b.example" || sources.LastDay != 0 {
+	if strings.Join(sources.Members, " ") != "a.example b.example topics.example" || sources.LastDay != 0 {
 		t.Errorf("%+v", sources)
 	}
 	var members []Subscriber
