@@ -43,20 +43,22 @@
 //     refused, never resolved.
 //   - The algorithm comes from the key; the label may only agree with it.
 //   - No input grows memory: header, keyId, list and signature are bounded.
-//   - At most `parallel` RSA operations of a [Signer] run at once. One hundred
+//   - At most `parallel` RSA operations of a [Signer] run at once here. One hundred
 //     goroutines that sign make a 1 ms timer 19 ms late on two cores.
+//   - A [Remote], another process that makes the RSA operations for less (ingest/signer), is never needed: what
+//     it does not answer within its bound is made here.
 //
 // # Use of go-fed/httpsig
 //
-// The library builds the string that is signed, and does the cryptography, both
-// ways. It is never given a stranger's request, because it takes the last of two
+// The library builds the string that was signed, and does the cryptography, when we verify. It is never given a
+// stranger's request, because it takes the last of two
 // equal parameters, ignores the algorithm, splits at commas inside quotes, writes
 // the decoded path where other servers write the path as it was sent, and reads
 // the query into (request-target) while Fedify leaves it out. So cavage.go reads
 // the header itself, checks it, and hands the library a small request that holds
-// just what was signed, in one spelling. In the signing path the library costs a few microseconds beside the
-// RSA operation's 770 (signer_bench_test.go); its label hs2019 is rewritten to
-// rsa-sha256 for Misskey before 12.111, Pleroma and Akkoma.
+// just what was signed, in one spelling. We sign without it, as it takes no key but a *rsa.PrivateKey;
+// what we write is byte for byte what it would (TestSigningString) but for the label, rsa-sha256 and not hs2019, for
+// Misskey before 12.111, Pleroma and Akkoma.
 // Its clock allows (created) to be 10 s ahead and (expires) to be 10 s past, which is
 // stricter than our window for Date; we keep that bound.
 //
@@ -74,5 +76,5 @@
 //	multibase.go      Multikeys
 //	key.go            keys and their PEM forms
 //	errors.go         sentinels and Reason
-//	metrics.go        the number of waiting signers
+//	metrics.go        waiting signers, and by whom signatures were made
 package signature

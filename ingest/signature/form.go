@@ -2,9 +2,6 @@ package signature
 
 import (
 	"context"
-	"crypto"
-	"crypto/rsa"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -114,27 +111,22 @@ func (s *Signer) signMessage(ctx context.Context, r *http.Request, digest string
 			r.Header["Content-Type"] = []string{activityType}
 		}
 	}
-	if err := s.acquire(ctx); err != nil {
+	var params string
+	value, err := s.rsa(ctx, func(now time.Time) (_ string, err error) {
+		if params, err = httpsfv.Marshal(s.messageInput(components, now)); err != nil {
+			return "", fmt.Errorf("signature: signing: %w", err) // a keyId that is not ASCII
+		}
+		r.Header["Date"] = []string{now.UTC().Format(http.TimeFormat)}
+		covered := Signature{headers: components, message: &message{params: params}}
+		return covered.base(r, r.URL.Scheme), nil
+	})
+	if err != nil {
 		return err
-	}
-	defer func() { <-s.slots }()
-	now := time.Now() // after the wait
-	list := s.messageInput(components, now)
-	params, err := httpsfv.Marshal(list)
-	if err != nil {
-		return fmt.Errorf("signature: signing: %w", err) // a keyId that is not ASCII
-	}
-	covered := Signature{headers: components, message: &message{params: params}}
-	sum := sha256.Sum256([]byte(covered.base(r, r.URL.Scheme)))
-	value, err := rsa.SignPKCS1v15(nil, s.key, crypto.SHA256, sum[:])
-	if err != nil {
-		return fmt.Errorf("signature: signing: %w", err)
 	}
 	text, err := httpsfv.Marshal(httpsfv.NewItem(value))
 	if err != nil {
 		return fmt.Errorf("signature: signing: %w", err)
 	}
-	r.Header["Date"] = []string{now.UTC().Format(http.TimeFormat)}
 	r.Header["Signature-Input"] = []string{messageLabel + "=" + params}
 	r.Header["Signature"] = []string{messageLabel + "=" + text}
 	return nil

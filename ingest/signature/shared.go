@@ -30,12 +30,12 @@ func (s *Signer) SignShared(ctx context.Context, to *url.URL, digest string) (Sh
 	if digest == "" {
 		return Shared{}, errors.New("signature: signing a POST: no digest")
 	}
-	pool := &s.shared
+	headers := sharedHeaders
 	if to == nil {
-		pool, to = &s.anywhere, new(url.URL)
+		headers, to = anywhereHeaders, new(url.URL)
 	}
 	r := http.Request{Method: http.MethodPost, URL: to, Header: http.Header{"Digest": {digest}}}
-	if err := s.sign(ctx, &r, pool); err != nil {
+	if err := s.sign(ctx, &r, headers); err != nil {
 		return Shared{}, err
 	}
 	return Shared{date: r.Header["Date"], digest: r.Header["Digest"], signature: r.Header["Signature"]}, nil

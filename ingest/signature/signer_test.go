@@ -2,10 +2,14 @@ package signature
 
 import (
 	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -110,7 +114,7 @@ func TestSignerBound(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	families, err := reg.Gather()
-	if err != nil || len(families) != 1 || families[0].GetMetric()[0].GetGauge().GetValue() != 3 {
+	if err != nil || len(families) != 2 || families[1].GetMetric()[0].GetGauge().GetValue() != 3 {
 		t.Errorf("gauge: %v %v", families, err)
 	}
 	cancel()
@@ -123,6 +127,93 @@ func TestSignerBound(t *testing.T) {
 	<-signer.slots
 	if err := signer.SignGet(t.Context(), newPost(t, "https://our.example/", nil)); err != nil || signer.Waiting() != 0 {
 		t.Errorf("afterwards: %v, %d waiting", err, signer.Waiting())
+	}
+}
+
+// TestSignerThrough: what a remote makes is used, and what it does not is made here; both are the same.
+func TestSignerThrough(t *testing.T) {
+	away := errors.New("away")
+	var asked, fails int
+	signer := NewSigner(testKeyID, testKey(), 1)
+	signer.Through(func(digest [sha256.Size]byte) ([]byte, error) {
+		if asked++; asked%2 == 0 {
+			fails++
+			return nil, away
+		}
+		return rsa.SignPKCS1v15(nil, testKey(), crypto.SHA256, digest[:])
+	})
+	for range 2 {
+		for _, form := range []Form{FormCavage, FormMessage, FormShared} {
+			r := newPost(t, "https://our.example/inbox", testBody)
+			if err := signer.SignAs(t.Context(), r, Digest(testBody), form); err != nil {
+				t.Fatal(err)
+			}
+			if form == FormShared {
+				continue // nobody's own inbox takes it: TestShared
+			}
+			if err := verify(received(r, testBody), testBody, time.Now()); err != nil {
+				t.Errorf("%s: %v", form, err)
+			}
+		}
+	}
+	if asked != 6 || signer.made.Load() != 3 || signer.madeRemotely.Load() != 3 || fails != 3 {
+		t.Errorf("asked %d times, %d made here, %d there", asked, signer.made.Load(), signer.madeRemotely.Load())
+	}
+}
+
+// A remote that is slow has so many before it and no more.
+func TestSignerAhead(t *testing.T) {
+	signer := NewSigner(testKeyID, testKey(), 2)
+	entered, leave := make(chan struct{}, 100), make(chan struct{})
+	signer.Through(func([sha256.Size]byte) ([]byte, error) {
+		entered <- struct{}{}
+		<-leave
+		return nil, errors.New("gone")
+	})
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if err := signer.SignGet(t.Context(), newPost(t, "https://our.example/", nil)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for signer.Waiting() < 20-2*aheadOf {
+		time.Sleep(time.Millisecond)
+	}
+	if n := len(entered); n > 2*aheadOf {
+		t.Errorf("%d are asked at once", n)
+	}
+	close(leave)
+	wg.Wait()
+	if n := signer.made.Load(); n != 20 {
+		t.Errorf("%d made here", n)
+	}
+}
+
+// The string that is signed is the one of the library that verifies it, whatever the path.
+func TestSigningString(t *testing.T) {
+	signer := NewSigner(testKeyID, testKey(), 1)
+	for _, to := range []string{"https://our.example", "https://our.example:8443/a%20b/%C3%A9?x=1&y=%20", "http://[::1]:80/inbox?"} {
+		r := newPost(t, to, testBody)
+		if err := signer.SignPost(t.Context(), r, Digest(testBody)); err != nil {
+			t.Fatal(err)
+		}
+		path, query := target(r.URL)
+		again := &http.Request{Method: r.Method, URL: &url.URL{Path: path, RawQuery: query}, Header: r.Header.Clone()}
+		again.Header.Set("Host", hostOf(r))
+		again.Header.Del("Signature")
+		library, _, err := httpsig.NewSigner([]httpsig.Algorithm{httpsig.RSA_SHA256}, httpsig.DigestSha256, postHeaders, httpsig.Signature, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := library.SignRequest(testKey(), testKeyID, again, nil); err != nil {
+			t.Fatal(err)
+		}
+		want := strings.Replace(again.Header.Get("Signature"), "hs2019", "rsa-sha256", 1)
+		if got := r.Header.Get("Signature"); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", to, got, want)
+		}
 	}
 }
 
