@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -166,6 +168,43 @@ func TestNoOrphanAfterKill(t *testing.T) {
 	}
 	_ = parent.Wait()
 	childtest.Await(t, "end of the orphan", func() bool { return childtest.Gone(grandchild) })
+}
+
+// Each life has a talk of its own, and ends with it.
+func TestTalk(t *testing.T) {
+	log := &childtest.Recorder{}
+	talks, leave := make(chan net.Conn), make(chan error)
+	p := start(t, child.Spec{Name: "signer", Args: []string{"part-echo"}, Log: log.Logger(), Talk: func(conn net.Conn) error {
+		talks <- conn
+		return <-leave
+	}})
+	echoes := func(conn net.Conn) {
+		t.Helper()
+		if _, err := conn.Write([]byte("secret")); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 6)
+		if _, err := io.ReadFull(conn, got); err != nil || string(got) != "secret" {
+			t.Fatalf("%q, %v", got, err)
+		}
+	}
+	echoes(<-talks)
+	first := p.Pid()
+	leave <- errors.New("it talks nonsense")
+	log.Await(t, "it talks nonsense; signal: killed")
+	conn := <-talks
+	echoes(conn)
+	if second := p.Pid(); second == first || !childtest.Gone(first) {
+		t.Errorf("pid %d after %d", second, first)
+	}
+	childtest.Ready(t, p)
+	go func() { // a talk ends at the latest with its child
+		_, err := io.Copy(io.Discard, conn)
+		leave <- err
+	}()
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestBadSpecs(t *testing.T) {

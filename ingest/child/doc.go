@@ -30,7 +30,8 @@
 // Standard input: the pipe, never written. Standard output: the line "ready" once the
 // child serves; other lines are logged. Standard error: log lines of Logger (JSON),
 // which keep their level and attributes, or anything else (a panic), logged as it is.
-// By hand, without a pipe as standard input, the same program runs until SIGINT or
+// With Spec.Talk there is a socket, TalkFD, with a protocol of parent and child's own: what no argument, environment
+// or file may hold goes over it. By hand, without a pipe as standard input, the same program runs until SIGINT or
 // SIGTERM and logs text.
 //
 // # Files
@@ -38,6 +39,7 @@
 //	spec.go       what to run
 //	process.go    Start, Ready, Pid, Close
 //	supervise.go  one life after another, backoff
+//	talk.go       a socket between parent and child
 //	lines.go      bounded lines, log lines of the child
 //	inside.go     the child's side
 //	metrics.go    restarts

@@ -3,6 +3,7 @@ package child_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -37,6 +38,7 @@ var parts = map[string]func(args []string){
 	"part-env":      env,
 	"part-panicked": func([]string) { panic("lost my mind") },
 	"part-parent":   parent,
+	"part-echo":     echo,
 	"part-quit":     func([]string) { child.Ready() },
 }
 
@@ -79,4 +81,14 @@ func env([]string) {
 func parent(args []string) {
 	fmt.Fprintln(os.Stderr, childtest.ParentMain(args))
 	os.Exit(1)
+}
+
+// echo returns what it is told, until it must end.
+func echo([]string) {
+	ctx, stop := child.Context(context.Background())
+	defer stop()
+	conn := os.NewFile(child.TalkFD, "talk")
+	go func() { _, _ = io.Copy(conn, conn) }()
+	child.Ready()
+	<-ctx.Done()
 }

@@ -3,6 +3,7 @@ package child
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"time"
 )
 
@@ -19,10 +20,17 @@ type Spec struct {
 	Log *slog.Logger
 	// Metrics may be nil.
 	Metrics *Metrics
+	// Talk, if there is one, is called in each life with our end of a pair of sockets; the child finds the other
+	// end as TalkFD. It returns nil when the child has closed its end, as happens when it ends, and an error when
+	// the child is not worth talking to. The child is killed then.
+	Talk func(conn net.Conn) error
 	// StopBudget is how long a child may take to end before it is killed.
 	// Default 10 s.
 	StopBudget time.Duration
 }
+
+// TalkFD is the child's end of Spec.Talk's sockets, a stream in blocking mode.
+const TalkFD = 3
 
 // LineMax is the longest line of a child that is logged, in bytes; the rest of a
 // longer one is cut and counted in the log line.

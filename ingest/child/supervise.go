@@ -55,6 +55,7 @@ type life struct {
 	cmd    *exec.Cmd
 	tether *os.File // read end of the pipe: the child's standard input
 	hold   *os.File // write end: the child lives while it is open
+	talk   *talk    // nil: none
 	out    *lines
 	errs   *lines
 	last   words
@@ -71,7 +72,14 @@ func (p *Process) live(ctx context.Context) error {
 	err = p.begin(l.cmd)
 	l.tether.Close() // the child has its own copy
 	if err == nil {
-		err = l.cmd.Wait()
+		l.talk.begin(p.spec.Talk, func() {
+			if ctx.Err() == nil {
+				_ = l.cmd.Process.Kill()
+			}
+		})
+		err = l.talk.end(l.cmd.Wait())
+	} else {
+		l.talk.drop()
 	}
 	l.hold.Close()
 	l.out.flush()
@@ -96,6 +104,14 @@ func (p *Process) newLife(ctx context.Context) (*life, error) {
 	l.cmd = exec.CommandContext(ctx, executable, p.spec.Args...)
 	l.cmd.Env = append([]string{}, p.spec.Env...) // nil would inherit ours
 	l.cmd.Stdin, l.cmd.Stdout, l.cmd.Stderr = tether, l.out, l.errs
+	if p.spec.Talk != nil {
+		if l.talk, err = newTalk(); err != nil {
+			tether.Close()
+			hold.Close()
+			return nil, err
+		}
+		l.cmd.ExtraFiles = []*os.File{l.talk.theirs}
+	}
 	l.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	l.cmd.Cancel = hold.Close // step one; step two is the kill after WaitDelay
 	l.cmd.WaitDelay = p.spec.StopBudget
