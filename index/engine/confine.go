@@ -1,15 +1,12 @@
 package engine
 
 import (
-	"debug/elf"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
-	"strings"
 
-	"tributary/index/engine/landlock"
+	"tributary/ingest/landlock"
 )
 
 // readable are what ClickHouse and the Go runtime read of the system: shared libraries, time zones, and what says how
@@ -31,9 +28,6 @@ func confine(l *layout, library, binary string, log *slog.Logger) error {
 		Execute: []string{binary},
 		Write:   []string{l.data, "/dev/null"},
 	}
-	if loader := interpreter(binary); loader != "" {
-		rules.Execute = append(rules.Execute, loader)
-	}
 	domain, err := landlock.Restrict(rules)
 	if errors.Is(err, landlock.ErrUnsupported) {
 		log.Warn("the engine is not confined: SQL that an operator runs can read this machine's files", "err", err)
@@ -45,20 +39,4 @@ func confine(l *layout, library, binary string, log *slog.Logger) error {
 	log.Debug("the engine is confined", "files", domain.Files, "tcp", domain.TCP, "udp", domain.UDP,
 		"signals", domain.Signals, "sockets", domain.Sockets)
 	return nil
-}
-
-// interpreter is the program that loads a dynamically linked one.
-func interpreter(binary string) string {
-	f, err := elf.Open(binary)
-	if err != nil {
-		return "" // not ELF: another system
-	}
-	defer f.Close()
-	for _, p := range f.Progs {
-		if p.Type == elf.PT_INTERP {
-			b, _ := io.ReadAll(p.Open())
-			return strings.TrimRight(string(b), "\x00")
-		}
-	}
-	return ""
 }

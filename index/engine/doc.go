@@ -51,5 +51,5 @@
 //	socket.go    Dial, the socket of any path length, or a TCP port
 //	package.json the library, from npm, by platform
 //
-// Packages: chdb calls the library, server speaks HTTP, landlock gives up rights.
+// Packages: chdb calls the library, server speaks HTTP; ingest/landlock gives up rights.
 package engine

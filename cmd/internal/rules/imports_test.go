@@ -80,7 +80,7 @@ var confined = []struct {
 	{"log", []string{"cmd/internal/daemon", "index/language"}, "log/slog, passed in; only http.Server.ErrorLog wants the old one, and a generator ends by it"},
 	{"io/ioutil", nil, "io and os"},
 	{"math/rand", nil, "math/rand/v2, and crypto/rand for what strangers must not guess"},
-	{"unsafe", []string{"index/engine/chdb", "index/engine/landlock"}, "no measurement asked for it; a library and system calls are called through it"},
+	{"unsafe", []string{"index/engine/chdb", "ingest/landlock"}, "no measurement asked for it; a library and system calls are called through it"},
 	{"github.com/ebitengine/purego", []string{"index/engine/chdb"}, "it makes a program dynamically linked"},
 	{module + "/index/engine/chdb", []string{"index/engine/server"}, "tributary is linked statically, and loads no library"},
 	{module + "/index/engine/server", []string{"cmd/tributary-engine"}, "tributary is linked statically, and loads no library"},

@@ -9,7 +9,7 @@ var ErrUnsupported = errors.New("landlock: not supported by this kernel")
 type Rules struct {
 	// Read can be read, and listed.
 	Read []string
-	// Execute can be read and executed.
+	// Execute can be read and executed; so can what loads a program among them that is linked dynamically.
 	Execute []string
 	// Write can be read and changed in every way.
 	Write []string

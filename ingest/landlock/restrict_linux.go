@@ -1,9 +1,13 @@
 package landlock
 
 import (
+	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
+	"slices"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -52,12 +56,18 @@ func Restrict(rules Rules) (Domain, error) {
 		return Domain{}, err
 	}
 	defer unix.Close(fd)
+	executable := slices.Clone(rules.Execute)
+	for _, program := range rules.Execute {
+		if loader := interpreter(program); loader != "" {
+			executable = append(executable, loader)
+		}
+	}
 	for _, allow := range []struct {
 		paths  []string
 		rights uint64
 	}{
 		{rules.Read, read},
-		{rules.Execute, read | execute},
+		{executable, read | execute},
 		{rules.Write, read | write},
 	} {
 		for _, path := range allow.paths {
@@ -123,4 +133,20 @@ func add(ruleset int, path string, rights uint64) error {
 		return fmt.Errorf("landlock: allowing %s: %w", path, e)
 	}
 	return nil
+}
+
+// interpreter is the program that loads a dynamically linked one.
+func interpreter(program string) string {
+	f, err := elf.Open(program)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			b, _ := io.ReadAll(p.Open())
+			return strings.TrimRight(string(b), "\x00")
+		}
+	}
+	return ""
 }

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"testing"
 
-	"tributary/index/engine/landlock"
+	"tributary/ingest/landlock"
 )
 
 func TestMain(m *testing.M) {
