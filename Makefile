@@ -35,9 +35,10 @@ help: ## Show this list
 	@echo
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-build: need-go ## Build bin/tributary, one static program, and bin/tributary-engine for the index
+build: need-go ## Build bin/tributary, one static program, bin/tributary-engine for the index, bin/tributary-signer for libcrypto
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/tributary ./cmd/tributary
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/tributary-engine ./cmd/tributary-engine
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/tributary-signer ./cmd/tributary-signer
 
 engine-lib: $(ENGINE_LIB) ## Install the library of the embedded index (npm, 570 MB)
 

@@ -26,7 +26,7 @@ the other servers, to live streams, and into an index for timelines and search.`
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true, // main prints them
-	}, newServe(), newAdminCommand(), newQuery(), newLog(), newBackup(), newRestore(), newImport(), newConfig(), newVersion(), newBroker(), newEngine())
+	}, newServe(), newAdminCommand(), newQuery(), newLog(), newBackup(), newRestore(), newImport(), newConfig(), newVersion(), newBroker(), newEngine(), newSigner())
 	inGroups(root)
 	root.SetVersionTemplate("tributary {{.Version}}\n")
 	root.SetFlagErrorFunc(suggestFlag)
@@ -41,7 +41,7 @@ func inGroups(root *cobra.Command) {
 	}{
 		{"run", "Run a relay:", []string{"config", "serve"}},
 		{"operate", "Operate it:", []string{"admin", "backup", "import", "log", "query", "restore"}},
-		{"parts", "Parts of it, which serve starts by itself:", []string{"broker", "engine"}},
+		{"parts", "Parts of it, which serve starts by itself:", []string{"broker", "engine", "signer"}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, cmd := range root.Commands() {

@@ -29,7 +29,7 @@ type Spec struct {
 	StopBudget time.Duration
 }
 
-// TalkFD is the child's end of Spec.Talk's sockets, a stream in blocking mode.
+// TalkFD is the child's end of Spec.Talk's sockets, which carry messages and are in blocking mode.
 const TalkFD = 3
 
 // LineMax is the longest line of a child that is logged, in bytes; the rest of a

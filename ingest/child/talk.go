@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 )
 
@@ -17,7 +18,7 @@ type talk struct {
 // newTalk makes a pair of sockets that nobody else can connect to, or listen on: it has no name.
 func newTalk() (*talk, error) {
 	syscall.ForkLock.RLock()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, packets(), 0)
 	if err == nil {
 		syscall.CloseOnExec(fds[0])
 		syscall.CloseOnExec(fds[1])
@@ -34,6 +35,16 @@ func newTalk() (*talk, error) {
 		return nil, fmt.Errorf("child: making the sockets: %w", err)
 	}
 	return t, nil
+}
+
+// packets is the kind of socket that keeps messages apart, so that several threads of a child can each read one, and
+// wakes one of them for it. Systems other than Linux have it without an end that a reader would see: there the end of
+// the process is all that tells.
+func packets() int {
+	if runtime.GOOS == "linux" {
+		return syscall.SOCK_SEQPACKET
+	}
+	return syscall.SOCK_DGRAM
 }
 
 // begin talks with a child that was started, until it is killed for it or ends. A child that was asked to end may

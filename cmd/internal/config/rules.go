@@ -30,6 +30,7 @@ func (l *loader) rules() {
 	l.https()
 	l.kafka()
 	l.check("clickhouse.url", checkClickHouse(c.ClickHouse))
+	l.check("delivery.libcrypto", checkLibcrypto(c.Delivery.Libcrypto))
 	l.roles()
 	if d := c.Delivery; d.PauseAfter > 0 && d.PauseAfter < d.StaleAfter {
 		l.fault("delivery.pause_after", errors.New("must not be less than delivery.stale_after: a server is reported before it is left alone"))
@@ -77,6 +78,14 @@ func checkClickHouse(c ClickHouse) error {
 		return errors.New("must end with the name of a database, or with the host")
 	}
 	return nil
+}
+
+// checkLibcrypto wants a word or a path that does not depend on a working directory.
+func checkLibcrypto(text string) error {
+	if text == "auto" || text == "off" || filepath.IsAbs(text) {
+		return nil
+	}
+	return fmt.Errorf("%q must be auto, off, or the absolute path of a libcrypto", text)
 }
 
 // check notes a fault if there is one.

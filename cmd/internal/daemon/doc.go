@@ -16,6 +16,7 @@
 //	backup.go restore.go backuplog.go
 //	              one file of the state database, the configuration and the log, and back
 //	import.go     what another relay kept, taken over
+//	signer.go     signatures by libcrypto, in a child
 //	ingest.go     state database, keys, egress, log, admission
 //	relay.go      actor, inbox, deliveries, admin socket
 //	index.go      the embedded engine, the index and its API

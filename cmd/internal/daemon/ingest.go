@@ -38,6 +38,7 @@ func (d *Daemon) openEgress(ctx context.Context) error {
 	d.key = key
 	d.signer = signature.NewSigner(d.community.KeyID(), key, parallel)
 	signature.RegisterMetrics(d.registry, d.signer)
+	d.openSigner(ctx)
 	d.remote = remote.New(remote.Config{
 		AllowPrivate: d.cfg.Dev, AllowHTTP: d.cfg.Dev,
 		UserAgent: "Tributary/" + d.version + " (+" + d.community.Base() + ")",

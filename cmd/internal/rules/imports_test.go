@@ -30,6 +30,8 @@ var leaves = []struct {
 	{"ingest/broker", []string{"ingest/folder"}, "stands in for a Kafka: it must know no more of us than a Kafka does"},
 	{"ingest/child", nil, "runs our own binary as a child, whatever the child does"},
 	{"ingest/state", []string{"ingest/child/beside"}, "opens and migrates; SQL lives with the package that owns the table; its tests' PostgreSQL runs beside them"},
+	{"ingest/landlock", nil, "takes rights away from whoever asks"},
+	{"ingest/signer", []string{"ingest/child", "ingest/landlock"}, "signs digests, whatever they are of"},
 	{"ingest/crashpoint", nil, "every package may name a crash point, so it can import none"},
 	{"ingest/token", []string{"ingest/state"}, "streams, relay and operators all ask it"},
 	{"ingest/remote", []string{"ingest/ap", "ingest/signature", "ingest/state"}, "admission uses it to fetch, so it cannot know the log"},
@@ -80,9 +82,10 @@ var confined = []struct {
 	{"log", []string{"cmd/internal/daemon", "index/language"}, "log/slog, passed in; only http.Server.ErrorLog wants the old one, and a generator ends by it"},
 	{"io/ioutil", nil, "io and os"},
 	{"math/rand", nil, "math/rand/v2, and crypto/rand for what strangers must not guess"},
-	{"unsafe", []string{"index/engine/chdb", "ingest/landlock"}, "no measurement asked for it; a library and system calls are called through it"},
-	{"github.com/ebitengine/purego", []string{"index/engine/chdb"}, "it makes a program dynamically linked"},
+	{"unsafe", []string{"index/engine/chdb", "ingest/landlock", "ingest/signer/libcrypto"}, "no measurement asked for it; a library and system calls are called through it"},
+	{"github.com/ebitengine/purego", []string{"index/engine/chdb", "ingest/signer/libcrypto"}, "it makes a program dynamically linked"},
 	{module + "/index/engine/chdb", []string{"index/engine/server"}, "tributary is linked statically, and loads no library"},
+	{module + "/ingest/signer/libcrypto", []string{"cmd/tributary-signer"}, "tributary is linked statically, and loads no library"},
 	{module + "/index/engine/server", []string{"cmd/tributary-engine"}, "tributary is linked statically, and loads no library"},
 }
 
