@@ -49,7 +49,7 @@ type Remote func(digest [sha256.Size]byte) ([]byte, error)
 
 // aheadOf is how many signatures are asked of a Remote at once, for each that is made at once: enough
 // that it never waits for us, and few enough that one is made while its date is fresh.
-const aheadOf = 4
+const aheadOf = 8
 
 // NewSigner makes a signer for the key whose URI is keyID: it must be, letter by
 // letter, the publicKey.id of our actor. Parallel bounds the RSA operations under way; 0

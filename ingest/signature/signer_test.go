@@ -171,14 +171,14 @@ func TestSignerAhead(t *testing.T) {
 		return nil, errors.New("gone")
 	})
 	var wg sync.WaitGroup
-	for range 20 {
+	for range 40 {
 		wg.Go(func() {
 			if err := signer.SignGet(t.Context(), newPost(t, "https://our.example/", nil)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	for signer.Waiting() < 20-2*aheadOf {
+	for signer.Waiting() < 40-2*aheadOf {
 		time.Sleep(time.Millisecond)
 	}
 	if n := len(entered); n > 2*aheadOf {
@@ -186,7 +186,7 @@ func TestSignerAhead(t *testing.T) {
 	}
 	close(leave)
 	wg.Wait()
-	if n := signer.made.Load(); n != 20 {
+	if n := signer.made.Load(); n != 40 {
 		t.Errorf("%d made here", n)
 	}
 }

@@ -70,7 +70,7 @@ func newFake(t *testing.T) *fake {
 	f := &fake{client, theirs, make(chan error, 1)}
 	go func() { f.over <- client.Talk(conn) }()
 	b := make([]byte, headSize+maxKey+1)
-	n, err := receive(f.fd, b)
+	n, err := receive(f.fd, b, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func newFake(t *testing.T) *fake {
 func (f *fake) hear(t *testing.T) (b []byte) {
 	t.Helper()
 	b = make([]byte, askSize+1)
-	n, err := receive(f.fd, b)
+	n, err := receive(f.fd, b, 0)
 	if err != nil || n != askSize {
 		t.Fatalf("a question of %d bytes, %v", n, err)
 	}
@@ -178,7 +178,7 @@ func TestWrongSignaturesAreFound(t *testing.T) {
 	go func() {
 		for range verifyEvery {
 			ask := make([]byte, askSize+1)
-			n, err := receive(f.fd, ask)
+			n, err := receive(f.fd, ask, 0)
 			if err != nil {
 				return
 			}

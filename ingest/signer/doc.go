@@ -30,10 +30,11 @@
 //
 // Messages on a socket that keeps them apart; numbers are big-endian. To the child first "TSG1", the number of workers
 // (1 byte), the key (PKCS #8, DER); then for each signature its number (4 bytes) and the SHA-256 digest (32 bytes). From
-// the child, in any order: the number and the signature, as long as the key's modulus. A child that fails in any way ends.
+// the child, in any order and up to batch of them in a message: the number and the signature, as long as the key's
+// modulus. A child that fails in any way ends.
 //
-// Nothing is gathered to be sent together: a message costs a microsecond, and what costs is to wake a thread. Workers
-// that are busy are not woken: what is asked waits in the socket.
+// A worker takes what waits, up to batch, and answers it together: a message costs a microsecond, and to wake a
+// thread of the other side, on a machine that signs all the time, twenty.
 //
 // # Files
 //

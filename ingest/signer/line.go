@@ -78,25 +78,33 @@ func (l *line) ask(digest [sha256.Size]byte) (number uint32, answer <-chan []byt
 
 // read hands answers to who waits for them until the line fails.
 func (l *line) read() error {
-	b := make([]byte, numberSize+l.key.Size()+1)
+	b := make([]byte, batch*(numberSize+l.key.Size())+1)
 	for {
 		n, err := l.conn.Read(b)
 		if err != nil {
 			return errEnded
 		}
-		number, signature, err := parseAnswer(b[:n], l.key.Size())
+		answers, err := parseAnswers(b[:n], l.key.Size())
 		if err != nil {
 			return err
 		}
-		l.mu.Lock()
-		waits, ok := l.asked[number]
-		delete(l.asked, number)
-		l.mu.Unlock()
-		if !ok {
-			return fmt.Errorf("%w: nobody asked for number %d", ErrWrong, number)
+		for number, signature := range answers {
+			waits := l.answered(number)
+			if waits == nil {
+				return fmt.Errorf("%w: nobody asked for number %d", ErrWrong, number)
+			}
+			waits <- bytes.Clone(signature)
 		}
-		waits <- bytes.Clone(signature)
 	}
+}
+
+// answered says who waits for an answer, once; nil: nobody.
+func (l *line) answered(number uint32) chan<- []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	waits := l.asked[number]
+	delete(l.asked, number)
+	return waits
 }
 
 // fail ends the line, whoever says so first. All who wait are told.

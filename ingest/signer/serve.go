@@ -23,7 +23,7 @@ type Key interface {
 // question, where Go's scheduler takes several switches of threads to get there.
 func Serve(fd int, open func(der []byte) (Key, error), ready func()) error {
 	b := make([]byte, headSize+maxKey+1)
-	n, err := receive(fd, b)
+	n, err := receive(fd, b, 0)
 	if err != nil {
 		return ended(err)
 	}
@@ -49,23 +49,27 @@ func Serve(fd int, open func(der []byte) (Key, error), ready func()) error {
 	return ended(<-failed)
 }
 
-// work answers questions.
+// work answers questions, up to batch of those that wait together.
 func work(fd int, key Key) error {
 	ask := make([]byte, askSize+1)
-	answer := make([]byte, numberSize+key.Size())
+	answers := make([]byte, 0, batch*(numberSize+key.Size()))
 	for {
-		n, err := receive(fd, ask)
-		if err != nil {
-			return err
+		answers = answers[:0]
+		for n, err := receive(fd, ask, 0); ; n, err = receive(fd, ask, syscall.MSG_DONTWAIT) {
+			if err != nil && len(answers) > 0 && errors.Is(err, syscall.EAGAIN) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			if answers, err = answer(answers, ask[:n], key); err != nil {
+				return err
+			}
+			if len(answers) == cap(answers) {
+				break
+			}
 		}
-		if n != askSize {
-			return fmt.Errorf("%w: a question of %d bytes", errProtocol, n)
-		}
-		copy(answer, ask[:numberSize])
-		if err := key.Sign(ask[numberSize:askSize], answer[numberSize:]); err != nil {
-			return err
-		}
-		if _, err := syscall.Write(fd, answer); err != nil {
+		if _, err := syscall.Write(fd, answers); err != nil {
 			return fmt.Errorf("signer: answering: %w", err)
 		}
 		// A goroutine that was not scheduled for 10 ms has run for too long in the runtime's eyes, which then
@@ -74,10 +78,21 @@ func work(fd int, key Key) error {
 	}
 }
 
-// receive reads one message.
-func receive(fd int, b []byte) (int, error) {
+// answer appends the answer to a question; there is room for it.
+func answer(b, ask []byte, key Key) ([]byte, error) {
+	if len(ask) != askSize {
+		return nil, fmt.Errorf("%w: a question of %d bytes", errProtocol, len(ask))
+	}
+	b = append(b, ask[:numberSize]...)
+	at := len(b)
+	b = b[:at+key.Size()]
+	return b, key.Sign(ask[numberSize:], b[at:])
+}
+
+// receive reads one message. It waits for it unless the flags say otherwise.
+func receive(fd int, b []byte, flags int) (int, error) {
 	for {
-		n, err := syscall.Read(fd, b)
+		n, _, err := syscall.Recvfrom(fd, b, flags)
 		switch {
 		case err == nil && n > 0:
 			return n, nil

@@ -25,14 +25,14 @@ func BenchmarkSign(b *testing.B) {
 	})
 }
 
-// measure runs do from eight goroutines, as many as the Signer asks ahead for two workers.
+// measure runs do from sixteen goroutines, as many as the Signer asks ahead for two workers.
 func measure(b *testing.B, pid int, do func()) {
 	pids := []int{os.Getpid()}
 	if pid != 0 {
 		pids = append(pids, pid)
 	}
 	before := used(pids)
-	b.SetParallelism(4)
+	b.SetParallelism(8)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			do()

@@ -260,12 +260,20 @@ func FuzzParseHello(f *testing.F) {
 	})
 }
 
-func FuzzParseAnswer(f *testing.F) {
+func FuzzParseAnswers(f *testing.F) {
 	f.Add(question(7, sha256.Sum256(nil)))
+	f.Add(append(question(7, sha256.Sum256(nil)), question(8, sha256.Sum256(nil))...))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		number, signature, err := parseAnswer(b, sha256.Size)
-		if err == nil && !bytes.Equal(question(number, [sha256.Size]byte(signature)), b) {
-			t.Errorf("%x: %d, %x", b, number, signature)
+		answers, err := parseAnswers(b, sha256.Size)
+		if err != nil {
+			return
+		}
+		var again []byte
+		for number, signature := range answers {
+			again = append(again, question(number, [sha256.Size]byte(signature))...)
+		}
+		if !bytes.Equal(again, b) {
+			t.Errorf("%x: %x", b, again)
 		}
 	})
 }
