@@ -1,5 +1,5 @@
-// Package signer makes RSA signatures in a child process that loads OpenSSL's libcrypto, which takes a third of the
-// time that crypto/rsa takes for the same bytes.
+// Package signer makes RSA signatures in a child process that loads OpenSSL's libcrypto, which takes less than
+// half of the time that crypto/rsa takes for the same bytes.
 //
 // The child is `tributary signer`, which gives up its rights and becomes bin/tributary-signer; see
 // ingest/child. The main program loads no library: it stays static. Nothing depends on the child: while
@@ -20,7 +20,7 @@
 //   - An answer comes within Patience or not at all: a child that does not give one is ended, all that was asked of
 //     it is made in Go, and the next child is started. So is one whose answers are not what was asked for.
 //   - Every answer bears the number of its question and the length that the key demands. Its content is verified for
-//     the first answer of a child and one in verifyEvery: verifying each would cost a tenth of a signature, and OpenSSL compares each with the
+//     the first answer of a child and one in verifyEvery: verifying each would cost almost a tenth of a signature, and OpenSSL compares each with the
 //     digest before it gives it out, so that a fault of the processor betrays no key.
 //   - At most as many RSA operations run in the child as there are workers, each with the key read anew: they share
 //     no lock.

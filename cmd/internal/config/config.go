@@ -100,8 +100,8 @@ type Delivery struct {
 	PauseAfter       time.Duration `yaml:"pause_after" default:"30d" doc:"A server that has taken nothing for this long is asked no more, until it sends something itself or is resumed. Its subscription and its position are kept. 0: never."`
 	CatchUpPerSecond int           `yaml:"catch_up_per_second" default:"100" min:"1" doc:"Old posts a second to one server that comes back."`
 	SharedSignatures string        `yaml:"shared_signatures" default:"auto" oneof:"auto,off" doc:"auto: servers whose software takes it (Mastodon, GoToSocial, Fedify) get a signature that does not name them, made once for all with the same inbox path; others, and any that refuses it, one of their own. off: each delivery has its own, a millisecond of one processor."`
-	Signers          int           `yaml:"signers" default:"0" doc:"RSA signatures made at once; each takes about a millisecond of one processor, with libcrypto a third. 0: as many as there are processors."`
-	Libcrypto        string        `yaml:"libcrypto" default:"auto" doc:"auto: signatures are made by OpenSSL's libcrypto.so.3 of the system, three times faster, in a process of its own, tributary-signer beside this program; without either, or while it fails, in Go. off: in Go. Otherwise the path of a libcrypto of OpenSSL 3."`
+	Signers          int           `yaml:"signers" default:"0" doc:"RSA signatures made at once; each takes about a millisecond of one processor, with libcrypto less than half. 0: as many as there are processors."`
+	Libcrypto        string        `yaml:"libcrypto" default:"auto" doc:"auto: signatures are made by OpenSSL's libcrypto.so.3 of the system, in less than half of the time, in a process of its own, tributary-signer beside this program; without either, or while it fails, in Go. off: in Go. Otherwise the path of a libcrypto of OpenSSL 3."`
 }
 
 // NoLibcrypto says that signatures are made in Go.

@@ -17,7 +17,7 @@ func (d *Daemon) openSigner(ctx context.Context) {
 		Library: d.cfg.Delivery.LibcryptoPath(), Key: d.key, Workers: d.signer.Parallel(), Log: d.log,
 	}, d.children)
 	if err != nil {
-		d.log.Info("signatures are made in Go, which takes three times longer than with libcrypto", "err", err)
+		d.log.Info("signatures are made in Go, which takes more than twice as long as with libcrypto", "err", err)
 		return
 	}
 	d.onClose("signer", process.Close)
