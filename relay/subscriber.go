@@ -146,7 +146,8 @@ func openLane(ctx context.Context, tx *sql.Tx, inbox, host string, seq uint64) e
 	_, err := tx.ExecContext(ctx, `INSERT INTO lanes
 		(inbox, host, position, generation, delivered, given_up, last_success, last_failure, last_error, failing_since)
 		VALUES ($1, $2, $3, 0, 0, 0, 0, 0, '', 0)
-		ON CONFLICT (inbox) DO UPDATE SET position = excluded.position, generation = lanes.generation + 1
+		ON CONFLICT (inbox) DO UPDATE SET position = excluded.position, generation = lanes.generation + 1,
+			waiting_since = 0, untaken_since = 0, gone_since = 0, paused_at = 0
 		WHERE NOT EXISTS (SELECT 1 FROM subscribers WHERE delivery = $1 AND state = $4 AND role <> $5)`,
 		inbox, host, int64(seq), StateAccepted, string(RolePublish))
 	return err
