@@ -10,8 +10,8 @@ import (
 )
 
 // check refuses what is not one statement: the library runs every statement of a text, the first ones before it finds a
-// mistake in a later one.
-func check(conn *chdb.Conn, st *statement) error {
+// mistake in a later one. It reports whether the statement only reads.
+func check(conn *chdb.Conn, st *statement) (reads bool, err error) {
 	text := st.text
 	if st.insert {
 		text += " FORMAT " + st.format
@@ -19,13 +19,13 @@ func check(conn *chdb.Conn, st *statement) error {
 	a := conn.Classify(text)
 	switch {
 	case a.Statements == 0:
-		return mistake(conn, text)
+		return false, mistake(conn, text)
 	case a.Statements > 1:
-		return refuse(syntaxError, "Syntax error (Multi-statements are not allowed): %d statements", a.Statements)
+		return false, refuse(syntaxError, "Syntax error (Multi-statements are not allowed): %d statements", a.Statements)
 	case a.Class != chdb.ReadOnly:
 		st.stream = false // WITH … INSERT
 	}
-	return nil
+	return a.Class == chdb.ReadOnly, nil
 }
 
 // mistake asks the engine's parser what is wrong with a text.

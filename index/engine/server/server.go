@@ -6,9 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
-	"sync/atomic"
 
 	"tributary/index/engine/chdb"
 )
@@ -19,7 +17,7 @@ type Server struct {
 	version  string          // of ClickHouse
 	settings map[string]bool // that a session can have
 	sessions chan struct{}   // holds one for each session that runs
-	last     atomic.Int64    // number of the newest session
+	idle     idle
 	killer   killer
 	log      *slog.Logger
 	off      guards
@@ -44,7 +42,7 @@ func newServer(engine *chdb.Engine, sessions int, log *slog.Logger) (*Server, er
 	}
 	s := &Server{
 		engine: engine, settings: map[string]bool{}, sessions: make(chan struct{}, sessions), log: log,
-		killer: killer{conn: conn},
+		killer: killer{conn: conn}, idle: idle{most: sessions},
 	}
 	if s.version, err = ask(conn, "SELECT version()"); err != nil {
 		return nil, err
@@ -60,7 +58,10 @@ func newServer(engine *chdb.Engine, sessions int, log *slog.Logger) (*Server, er
 }
 
 // close ends what newServer began. No request may run.
-func (s *Server) close() { s.killer.conn.Close() }
+func (s *Server) close() {
+	s.idle.close()
+	s.killer.conn.Close()
+}
 
 func ask(conn *chdb.Conn, sql string) (string, error) {
 	r, err := conn.Query(chdb.Statement{SQL: sql, Format: "TabSeparated"})
@@ -136,24 +137,29 @@ func (s *Server) read(q *request, body io.Reader) (statement, io.Reader, error) 
 	return readStatement(q, body)
 }
 
-// session runs a statement in a session of its own: what it sets ends with it.
-func (s *Server) session(ctx context.Context, q *request, st statement, data io.Reader, out *output) error {
-	tag := "request-" + strconv.FormatInt(s.last.Add(1), 10)
-	conn, err := s.engine.Connect(append(append(sessionArgs[:len(sessionArgs):len(sessionArgs)], "--log_comment="+tag), q.settings...)...)
+// session runs a statement in a session that nobody else uses meanwhile. What it sets ends with it: only one
+// whose statement reads is kept for another.
+func (s *Server) session(ctx context.Context, q *request, st statement, data io.Reader, out *output) (err error) {
+	with, err := s.open(q)
 	if err != nil {
-		return refuse(badArguments, "no session: a setting has a wrong value, or there is no memory left")
-	}
-	defer conn.Close()
-	if err := prepare(conn, q); err != nil {
 		return err
 	}
+	reads := false
+	defer func() {
+		if reads && err == nil {
+			s.idle.put(with)
+		} else {
+			with.conn.Close()
+		}
+	}()
+	conn := with.conn
 	if !s.off.count {
-		if err := check(conn, &st); err != nil {
+		if reads, err = check(conn, &st); err != nil {
 			return err
 		}
 	}
 	if !s.off.kill {
-		defer s.killer.watch(ctx, tag)()
+		defer s.killer.watch(ctx, with.tag)()
 	}
 	switch {
 	case st.insert:
