@@ -18,6 +18,7 @@ type batch struct {
 	authors   authorRows
 	withdrawn []withdrawal // in order of seq
 	hours     map[time.Time]struct{}
+	later     []later // versions that may not be a post's only ones
 	gaps      []ingest.Event
 	position  uint64 // seq to go on behind
 	records   int
@@ -67,6 +68,7 @@ func (c *composer) add(b *batch, r *ingest.Record) error {
 		return c.addActor(b, r)
 	case r.Kind == ingest.KindDelete || r.Post == nil:
 		b.touch(r.ID)
+		b.later = append(b.later, later{r.ID, r.Seq})
 		return b.posts.add(r, ingest.TierNone)
 	}
 	tier := min(r.Tier, c.left(r))
@@ -76,6 +78,7 @@ func (c *composer) add(b *batch, r *ingest.Record) error {
 	// A post that was withdrawn since is stored as hidden: a try before a crash may
 	// have stored its record, and not yet the row that the withdrawal finds it by.
 	if r.Kind != ingest.KindCreate || r.Tier >= ingest.TierStats {
+		b.noteVersion(r, tier)
 		if err := b.posts.add(r, tier); err != nil {
 			return err
 		}
@@ -136,6 +139,16 @@ func (c *composer) withdraw(b *batch, r *ingest.Record) {
 		return
 	}
 	b.withdrawn = append(b.withdrawn, w)
+}
+
+// noteVersion keeps in mind a version that may not be its post's only one.
+func (b *batch) noteVersion(r *ingest.Record, tier ingest.Tier) {
+	switch {
+	case tier != r.Tier:
+		b.later = append(b.later, later{id: r.ID})
+	case !only(r):
+		b.later = append(b.later, later{r.ID, r.Seq})
+	}
 }
 
 // touch queues the hour of a post whose earlier version may have been counted.

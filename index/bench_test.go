@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 var (
 	benchPosts   = flag.Int("index.posts", 100_000, "posts that the benchmarks of questions run over")
 	benchRecords = flag.Int("index.records", 50_000, "records that the benchmark of the writer reads")
+	benchData    = flag.String("index.data", "", "folder of the engine that is kept, and whose posts questions are asked about again")
 	benchClients = flag.Int("index.clients", 16, "clients that ask at once")
 )
 
@@ -122,12 +124,26 @@ func (e *env) drain(b *testing.B, x *Index) {
 func BenchmarkQuestions(b *testing.B) {
 	e := newEnv(b, defaultTuning)
 	e.stop()
-	x, err := Open(b.Context(), Config{Options: e.options, DB: e.DB, Tail: e.Tail, Logger: e.log})
+	o := *e.options
+	if *benchData != "" {
+		o.Auth.Database = "bench"
+	}
+	x, err := Open(b.Context(), Config{Options: &o, DB: e.DB, Tail: e.Tail, Logger: e.log})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer x.Close()
-	x.fillTable(b, *benchPosts)
+	var newest uint64
+	if err := x.conn.QueryRow(b.Context(), `SELECT max(id) FROM records`).Scan(&newest); err != nil {
+		b.Fatal(err)
+	}
+	if newest == 0 {
+		x.fillTable(b, *benchPosts)
+	} else {
+		x.now = func() time.Time { return ingest.IDTime(newest) }
+	}
+	x.loadLatest(b.Context())
+	x.position.Store(math.MaxUint64)
 	x.awaitMerges(b)
 	askQuestions(b, x)
 }
@@ -219,7 +235,8 @@ func (x *Index) fillTable(b testing.TB, n int) {
 		for ; rows.records < 8192 && i < n; i++ {
 			r := s.record(i)
 			r.Time = begin.Add(time.Duration(i) * step)
-			r.ID, r.Seq = firstID(r.Time)|uint64(i&0x7ffff), uint64(2*i+1)
+			r.Seq = uint64(2*i + 1)
+			r.ID = firstID(r.Time) | r.Seq&idSeqMask
 			if last != nil && i%50 == 0 { // an edit of the one before
 				r.Kind, r.ID = ingest.KindUpdate, last.ID
 			}

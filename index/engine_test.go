@@ -91,8 +91,12 @@ func startEngine() {
 		running.err = err
 		return
 	}
+	data := filepath.Join(running.dir, "data")
+	if *benchData != "" {
+		data = *benchData
+	}
 	running.process, running.err = engine.Start(context.Background(), engine.Options{
-		Dir: filepath.Join(running.dir, "data"), Socket: engineSocket(), Library: library, Binary: binary, Log: slog.Default(),
+		Dir: data, Socket: engineSocket(), Library: library, Binary: binary, Log: slog.Default(),
 	}, nil)
 	if running.err == nil {
 		running.err = running.process.Ready(ctx)

@@ -209,15 +209,51 @@ func (r *round) next(ctx context.Context) ([]*ingest.Record, error) {
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
+	matches, ask := r.x.settled(ids, seqs, known)
+	if len(ask) > 0 {
+		if err := r.judge(ctx, ask, seqs, known, matches); err != nil {
+			return nil, err
+		}
+	}
+	found := make([]*ingest.Record, 0, len(ids))
+	for _, id := range ids {
+		if record := matches[id]; record != nil {
+			found = append(found, record)
+		}
+	}
+	return found, nil
+}
+
+// settled returns the records of those candidates that need no question, and the candidates that need one:
+// their newest version is not known, or the record is not at hand.
+func (x *Index) settled(ids []uint64, seqs map[uint64]uint64, known uint64) (matches map[uint64]*ingest.Record, ask []uint64) {
+	matches = make(map[uint64]*ingest.Record, len(ids))
+	for _, id := range ids {
+		newest, sure := x.latest.of(id)
+		switch {
+		case !sure || newest > known:
+			ask = append(ask, id)
+		case newest != 0 && newest != seqs[id]:
+			// The newest version stands in posts, and is not what was asked for.
+		default:
+			if matches[id] = x.recent.version(id, seqs[id]); matches[id] == nil {
+				ask = append(ask, id)
+			}
+		}
+	}
+	return matches, ask
+}
+
+// judge puts the records of those candidates into matches that are the newest versions of their posts.
+func (r *round) judge(ctx context.Context, ids []uint64, seqs map[uint64]uint64, known uint64, matches map[uint64]*ingest.Record) error {
 	newest, err := r.x.newest(ctx, ids)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	judged, err := r.judgeAgain(ctx, seqs, newest, known)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var found []*ingest.Record
 	for _, id := range ids {
 		v := newest[id]
 		if v == nil || ingest.Tier(v.tier) < r.least {
@@ -226,13 +262,11 @@ func (r *round) next(ctx context.Context) ([]*ingest.Record, error) {
 		if matches, again := judged[id]; again && !matches || !again && v.seq != seqs[id] {
 			continue
 		}
-		record, err := r.x.show(v)
-		if err != nil {
-			return nil, err
+		if matches[id], err = r.x.show(v); err != nil {
+			return err
 		}
-		found = append(found, record)
 	}
-	return found, nil
+	return nil
 }
 
 // candidates returns the next posts of which a version satisfies the condition,

@@ -47,6 +47,16 @@ func (r *recent) get(v *version) *ingest.Record {
 	return nil
 }
 
+// version returns the record of a version that is stored once, or nil.
+func (r *recent) version(id, seq uint64) *ingest.Record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if k, ok := r.kept.Get(id); ok && k.Seq == seq {
+		return k.Record
+	}
+	return nil
+}
+
 // add keeps a record of size bytes.
 func (r *recent) add(of *ingest.Record, size int) {
 	r.mu.Lock()

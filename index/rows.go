@@ -13,6 +13,9 @@ import (
 // idTimeShift is where an id's milliseconds begin (ingest.IDTime).
 const idTimeShift = 20
 
+// idSeqMask is what an id holds of the seq of a post's first record.
+const idSeqMask = 1<<19 - 1
+
 // firstID is the lowest id of posts that arrived at t or later.
 func firstID(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) << idTimeShift }
 

@@ -50,7 +50,7 @@ func together(all []withdrawal) int {
 
 func (x *Index) withdrawTogether(ctx context.Context, all []withdrawal) error {
 	c := coverOf(all)
-	hours, err := x.coveredHours(ctx, c)
+	hours, err := x.covered(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -150,26 +150,31 @@ SELECT id, seq_now, tier_now < ` + live + `, tier_now, if(tier_now < ` + live + 
 FROM ` + c.rows("authors", c.authors)
 }
 
-// coveredHours are the hours whose counts the withdrawals change.
-func (x *Index) coveredHours(ctx context.Context, c cover) ([]time.Time, error) {
+// covered tells latest which posts get another version, and returns the hours whose counts change.
+func (x *Index) covered(ctx context.Context, c cover) ([]time.Time, error) {
 	ctx, cancel := writing(ctx)
 	defer cancel()
-	rows, err := x.conn.Query(ctx, `SELECT DISTINCT intDiv(bitShiftRight(id, 20), 3600000) AS hour FROM `+c.rows("posts", c.posts)+
-		` WHERE tier_now < `+stats+` AND notEmpty(tags)`)
+	rows, err := x.conn.Query(ctx, `SELECT id, seq_now, tier_now < `+stats+` AND notEmpty(tags) FROM `+c.rows("posts", c.posts))
 	if err != nil {
-		return nil, fmt.Errorf("index: hours of withdrawn posts: %w", err)
+		return nil, fmt.Errorf("index: withdrawn posts: %w", err)
 	}
 	defer rows.Close() //nolint:errcheck // its error is that of Err
-	var hours []time.Time
+	hours := map[time.Time]struct{}{}
 	for rows.Next() {
-		var hour uint64
-		if err := rows.Scan(&hour); err != nil {
-			return nil, fmt.Errorf("index: hours of withdrawn posts: %w", err)
+		var (
+			v       later
+			counted uint8
+		)
+		if err := rows.Scan(&v.id, &v.seq, &counted); err != nil {
+			return nil, fmt.Errorf("index: withdrawn posts: %w", err)
 		}
-		hours = append(hours, time.Unix(int64(hour)*3600, 0).UTC())
+		x.latest.add(v)
+		if counted == 1 {
+			hours[hourOf(v.id)] = struct{}{}
+		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("index: hours of withdrawn posts: %w", err)
+		return nil, fmt.Errorf("index: withdrawn posts: %w", err)
 	}
-	return hours, nil
+	return keys(hours), nil
 }

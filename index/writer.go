@@ -50,6 +50,9 @@ func (x *Index) serve(ctx context.Context, term lease.Term) error {
 	if x.leases.Shared() && !x.takeOver(ctx) {
 		return nil
 	}
+	if !x.leases.Shared() {
+		x.loadLatest(ctx)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	batches := make(chan *batch)
@@ -197,6 +200,7 @@ func (x *Index) behind() uint64 {
 }
 
 func (x *Index) storeBatch(ctx context.Context, term lease.Term, b *batch) error {
+	x.latest.add(b.later...)
 	if err := x.insertRows(ctx, b); err != nil {
 		return err
 	}
