@@ -20,6 +20,8 @@ var (
 	benchPosts   = flag.Int("index.posts", 100_000, "posts that the benchmarks of questions run over")
 	benchRecords = flag.Int("index.records", 50_000, "records that the benchmark of the writer reads")
 	benchData    = flag.String("index.data", "", "folder of the engine that is kept, and whose posts questions are asked about again")
+	benchHold    = flag.Bool("index.hold", true, "merges wait while the index catches up")
+	benchPacked  = flag.Int("index.packed", packedBytes, "bytes of records that are kept compressed")
 	benchClients = flag.Int("index.clients", 16, "clients that ask at once")
 )
 
@@ -64,7 +66,7 @@ func BenchmarkWriter(b *testing.B) {
 			e.fill(*benchRecords)
 			for b.Loop() {
 				e.options = options(b)
-				x, err := Open(b.Context(), Config{Options: e.options, DB: e.DB, Tail: e.Tail, Logger: e.log})
+				x, err := Open(b.Context(), Config{Options: e.options, DB: e.DB, Tail: e.Tail, Logger: e.log, HoldMerges: *benchHold})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -104,15 +106,18 @@ func (e *env) drain(b *testing.B, x *Index) {
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	var running sync.WaitGroup
-	begun, cpu := time.Now(), engineCPU()
+	begun, cpu, own := time.Now(), engineCPU(), ownCPU()
 	running.Go(func() { _ = x.Run(ctx) })
 	for x.Position() < e.Tail.Tip() {
 		time.Sleep(time.Millisecond)
 	}
 	b.ReportMetric(float64((engineCPU()-cpu).Microseconds())/float64(*benchRecords), "engine-cpu-µs/row")
+	b.ReportMetric(float64((ownCPU()-own).Microseconds())/float64(*benchRecords), "go-cpu-µs/row")
 	b.ReportMetric(float64(*benchRecords)/time.Since(begun).Seconds(), "rows/s")
 	cancel()
 	running.Wait()
+	x.awaitMerges(b)
+	b.ReportMetric(float64((engineCPU()-cpu).Microseconds())/float64(*benchRecords), "engine-cpu-merged-µs/row")
 	var size uint64
 	if err := x.conn.QueryRow(b.Context(), `SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() AND table IN ('posts', 'records')`).Scan(&size); err == nil {
 		b.ReportMetric(float64(size)/float64(*benchRecords), "B/post")
@@ -143,6 +148,10 @@ func BenchmarkQuestions(b *testing.B) {
 		x.now = func() time.Time { return ingest.IDTime(newest) }
 	}
 	x.loadLatest(b.Context())
+	x.packed = newPacked(*benchPacked)
+	begun, cpu := time.Now(), engineCPU()
+	x.loadPacked(b.Context())
+	b.Logf("%d records at hand in %d bytes, %v, %v of the engine", x.packed.kept.Len(), x.packed.size, time.Since(begun), engineCPU()-cpu)
 	x.position.Store(math.MaxUint64)
 	x.awaitMerges(b)
 	askQuestions(b, x)

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,26 +26,31 @@ type Config struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 	Leases     *lease.Keeper         // decide which node writes; nil: this one is alone
+	Records    int                   // bytes of records that are kept compressed; 0: 32 MiB
+	HoldMerges bool                  // while the index catches up; only for a server that is its own
 }
 
 // Index stores what the log says in ClickHouse and answers questions about it.
 type Index struct {
-	conn     driver.Conn
-	options  *clickhouse.Options
-	db       *state.DB
-	tail     *ingest.Tail
-	leases   *lease.Keeper
-	log      *slog.Logger
-	metrics  *metrics
-	now      func() time.Time
-	tune     tuning
-	position atomic.Uint64
-	rollups  rollups
-	trends   kept[[]TagTrend]
-	overview kept[Overview]
-	recent   *recent
-	latest   *latest
-	turns    semaphore // of statements that ask
+	conn        driver.Conn
+	options     *clickhouse.Options
+	db          *state.DB
+	tail        *ingest.Tail
+	leases      *lease.Keeper
+	log         *slog.Logger
+	metrics     *metrics
+	now         func() time.Time
+	tune        tuning
+	position    atomic.Uint64
+	rollups     rollups
+	trends      kept[[]TagTrend]
+	overview    kept[Overview]
+	recent      *recent
+	packed      *packed
+	merges      merges
+	holdsMerges bool
+	latest      *latest
+	turns       semaphore // of statements that ask
 }
 
 // tuning of the writer; only tests change it.
@@ -75,7 +81,7 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 	}
 	x := &Index{
 		conn: conn, options: options, db: cfg.DB, tail: cfg.Tail, leases: cfg.Leases, log: cfg.Logger.With("component", "index"),
-		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: newKept[[]TagTrend](), overview: newKept[Overview](), turns: make(semaphore, queryTurns), recent: newRecent(recentBytes), latest: newLatest(),
+		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: newKept[[]TagTrend](), overview: newKept[Overview](), turns: make(semaphore, queryTurns), recent: newRecent(recentBytes), packed: newPacked(cmp.Or(cfg.Records, packedBytes)), holdsMerges: cfg.HoldMerges, latest: newLatest(),
 	}
 	if err := x.open(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())

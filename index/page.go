@@ -133,6 +133,7 @@ func (x *Index) show(v *version) (*ingest.Record, error) {
 	r, err := v.decode()
 	if err == nil {
 		x.recent.add(r, len(v.record))
+		x.packed.add(v)
 	}
 	return r, err
 }
@@ -236,12 +237,29 @@ func (x *Index) settled(ids []uint64, seqs map[uint64]uint64, known uint64) (mat
 		case newest != 0 && newest != seqs[id]:
 			// The newest version stands in posts, and is not what was asked for.
 		default:
-			if matches[id] = x.recent.version(id, seqs[id]); matches[id] == nil {
+			if matches[id] = x.atHand(id, seqs[id]); matches[id] == nil {
 				ask = append(ask, id)
 			}
 		}
 	}
 	return matches, ask
+}
+
+// atHand returns the record of a version that is stored once, if it is kept here.
+func (x *Index) atHand(id, seq uint64) *ingest.Record {
+	if r := x.recent.version(id, seq); r != nil {
+		return r
+	}
+	v := x.packed.version(id, seq)
+	if v == nil {
+		return nil
+	}
+	r, err := v.decode()
+	if err != nil {
+		return nil
+	}
+	x.recent.add(r, len(v.record))
+	return r
 }
 
 // judge puts the records of those candidates into matches that are the newest versions of their posts.

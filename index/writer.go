@@ -18,6 +18,9 @@ const readAtOnce = 1024
 // insertAtOnce is how many posts one statement stores at most.
 const insertAtOnce = 8192
 
+// gatherPause is how long a batch that has waited long enough offers itself before it looks for more records.
+const gatherPause = 5 * time.Millisecond
+
 // Run reads the log and stores it until ctx ends; then it returns nil. While the
 // server or the state database is away it keeps its batch and tries again: the
 // log is the queue, nothing else grows.
@@ -57,6 +60,9 @@ func (x *Index) serve(ctx context.Context, term lease.Term) error {
 	defer cancel()
 	batches := make(chan *batch)
 	var composing sync.WaitGroup
+	if !x.leases.Shared() {
+		composing.Go(func() { x.loadPacked(ctx) })
+	}
 	var failed error
 	composing.Go(func() {
 		defer close(batches)
@@ -94,26 +100,21 @@ func (x *Index) compose(ctx context.Context, out chan<- *batch) error {
 	reader := x.tail.Reader(ingest.ViewIndex, cursor)
 	c := newComposer(x.tail.Left)
 	for {
-		b, err := x.gather(ctx, reader, c)
-		if err != nil {
+		if err := x.gather(ctx, reader, c, out); err != nil {
 			if ctx.Err() != nil || errors.Is(err, ingest.ErrClosed) {
 				return nil
 			}
 			return err
 		}
-		select {
-		case out <- b:
-		case <-ctx.Done():
-			return nil
-		}
 	}
 }
 
 // gather waits for the first record, and then for more until the batch is full
-// or has waited long enough. When the log brings only what the index does not
+// or has waited long enough and is asked for: the more there is to store, the larger are the parts
+// that it makes. When the log brings only what the index does not
 // store, the batch holds no more than the new position.
-func (x *Index) gather(ctx context.Context, reader *ingest.Reader, c *composer) (*batch, error) {
-	b := &batch{position: reader.Position()}
+func (x *Index) gather(ctx context.Context, reader *ingest.Reader, c *composer, out chan<- *batch) error {
+	b, begin := &batch{}, reader.Position()
 	wait, stop := context.WithTimeout(ctx, x.tune.idle)
 	defer func() { stop() }()
 	for b.records < x.tune.rows {
@@ -121,13 +122,21 @@ func (x *Index) gather(ctx context.Context, reader *ingest.Reader, c *composer) 
 		switch {
 		case err == nil:
 		case ctx.Err() != nil || wait.Err() == nil:
-			return nil, err
-		case b.empty() && reader.Position() == b.position:
+			return err
+		case b.empty() && reader.Position() == begin:
 			wait, stop = renew(ctx, stop, x.tune.idle)
 			continue
 		default:
 			b.position = reader.Position()
-			return b, nil
+			select {
+			case out <- b:
+				return nil
+			case <-time.After(gatherPause): // the batch before it is still being stored
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			wait, stop = renew(ctx, stop, time.Millisecond)
+			continue
 		}
 		if b.empty() {
 			wait, stop = renew(ctx, stop, x.tune.linger)
@@ -137,7 +146,12 @@ func (x *Index) gather(ctx context.Context, reader *ingest.Reader, c *composer) 
 		reader.Release()
 	}
 	b.position = reader.Position()
-	return b, nil
+	select {
+	case out <- b:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func renew(ctx context.Context, stop context.CancelFunc, d time.Duration) (context.Context, context.CancelFunc) {
@@ -158,6 +172,7 @@ func (x *Index) take(b *batch, c *composer, entries []*ingest.Entry) {
 func (x *Index) store(ctx context.Context, term lease.Term, in <-chan *batch) {
 	pass := time.NewTicker(x.tune.rollupPause)
 	defer pass.Stop()
+	defer x.letGo(ctx)
 	due := false
 	for {
 		select {
@@ -167,6 +182,7 @@ func (x *Index) store(ctx context.Context, term lease.Term, in <-chan *batch) {
 			}
 		case <-pass.C:
 			due = true
+			x.idleMerges(ctx)
 		}
 		if due || x.tune.rollupPause <= time.Millisecond {
 			due = x.recomputeSome(ctx)
@@ -182,6 +198,7 @@ func (x *Index) storeUntilDone(ctx context.Context, term lease.Term, b *batch) b
 		err := x.storeBatch(ctx, term, b)
 		if err == nil {
 			x.metrics.stored(b, time.Since(begun), x.now(), x.behind())
+			x.paceMerges(ctx)
 			return true
 		}
 		if ctx.Err() != nil || errors.Is(err, lease.ErrLost) {
@@ -216,6 +233,7 @@ func (x *Index) storeBatch(ctx context.Context, term lease.Term, b *batch) error
 	if err := saveCursor(ctx, x.db, term, b.position); err != nil {
 		return err
 	}
+	x.keep(b)
 	x.position.Store(b.position)
 	return nil
 }
