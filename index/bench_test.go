@@ -147,9 +147,11 @@ func BenchmarkQuestions(b *testing.B) {
 	} else {
 		x.now = func() time.Time { return ingest.IDTime(newest) }
 	}
-	x.loadLatest(b.Context())
-	x.packed = newPacked(*benchPacked)
 	begun, cpu := time.Now(), engineCPU()
+	x.loadLatest(b.Context())
+	b.Logf("%d posts of several versions, %v, %v of the engine", len(x.latest.seqs), time.Since(begun), engineCPU()-cpu)
+	x.packed = newPacked(*benchPacked)
+	begun, cpu = time.Now(), engineCPU()
 	x.loadPacked(b.Context())
 	b.Logf("%d records at hand in %d bytes, %v, %v of the engine", x.packed.kept.Len(), x.packed.size, time.Since(begun), engineCPU()-cpu)
 	x.position.Store(math.MaxUint64)

@@ -13,7 +13,9 @@
 //	rollup.go                        counts of hashtags that hold something gone are made again
 //	page.go                          pages by id, over the newest versions only
 //	timeline.go search.go account.go tag.go overview.go statement.go   one family of questions each
-//	recent.go                        records that were shown lately, decoded
+//	latest.go                        which posts have several versions, and which is the newest
+//	recent.go packed.go              records that were shown lately, decoded; those and the newest, compressed
+//	merges.go                        merges wait while the writer catches up
 //	kept.go                          answers that everybody gets for a while
 //	literal.go                       strangers' words inside statements
 //
@@ -24,7 +26,9 @@
 // in one partition (month of arrival) and next to each other. No date that a
 // stranger wrote decides partition, key or version; published is a clamped column.
 // The engine replaces older versions when it merges, sometime; queries see to it
-// themselves that only the newest version counts (page.go).
+// themselves that only the newest version counts (page.go). Where one process alone
+// writes, it knows of the newer posts which have several versions (latest.go), and a
+// page asks only about those of which it does not.
 //
 // A version has a row in posts, which is what is asked, and one in records, which
 // is what is shown. The row in records is written first, everywhere: what is found

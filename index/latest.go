@@ -121,16 +121,21 @@ func oldestWithin(ctx context.Context, conn driver.Conn, versions int) (id uint6
 }
 
 func (l *latest) loadFrom(ctx context.Context, conn driver.Conn, table string, floor uint64) error {
-	rows, err := conn.Query(ctx, `SELECT id, if(uniqExact(seq) < count(), 0, max(seq)) FROM `+table+` WHERE id >= `+number(floor)+`
+	// Of rows of one version, the higher and the lower tier (below 8) tell whether it stands twice.
+	rows, err := conn.Query(ctx, `SELECT id, max(8 * seq + tier) AS high, max(8 * seq + bitXor(tier, 7)) AS low FROM `+table+` WHERE id >= `+number(floor)+`
 GROUP BY id HAVING count() > 1 SETTINGS optimize_aggregation_in_order = 1`)
 	if err != nil {
 		return fmt.Errorf("index: load versions: %w", err)
 	}
 	defer rows.Close() //nolint:errcheck // its error is that of Err
 	for rows.Next() {
-		var v later
-		if err := rows.Scan(&v.id, &v.seq); err != nil {
+		var id, high, low uint64
+		if err := rows.Scan(&id, &high, &low); err != nil {
 			return fmt.Errorf("index: load versions: %w", err)
+		}
+		v := later{id, high / 8}
+		if high%8+low%8 != 7 {
+			v.seq = 0
 		}
 		l.add(v)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tributary/ingest"
+	"tributary/ingest/ap"
 )
 
 func TestLatestIsBoundedAndSaysNothingBelowItsFloor(t *testing.T) {
@@ -83,5 +84,45 @@ func TestPackedIsBoundedAndExact(t *testing.T) {
 	p.add(&version{id: 5000, seq: 1, record: string(make([]byte, p.most))})
 	if p.has(5000) || p.size == 0 {
 		t.Error("one record has pushed out all others")
+	}
+}
+
+// What stands in the tables is known after a start: of a post that is stored once nothing, of an edited one its
+// newest version, of a version that stands twice that it must be asked for.
+func TestVersionsAreLoaded(t *testing.T) {
+	e := newEnv(t, quick)
+	ctx := context.Background()
+	for _, table := range []string{"posts", "records"} { // or it would merge them
+		if err := e.conn.Exec(ctx, `SYSTEM STOP MERGES `+table); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, second := post("a.example", "alice", 1, ingest.TierSearch, "one"), post("a.example", "alice", 2, ingest.TierSearch, "two")
+	third := post("a.example", "alice", 3, ingest.TierSearch, "three")
+	e.put(first, second, third)
+	e.put(edit(second, func(p *ap.Post) { p.Text, p.Content = "edited", "<p>edited</p>" }))
+	found := must(e.Timeline(ctx, Timeline{}))
+	if len(found) != 3 {
+		t.Fatal(objects(found))
+	}
+	of := func(text string) *ingest.Record {
+		return found[slices.IndexFunc(found, func(r *ingest.Record) bool { return r.Post.Text == text })]
+	}
+	once, edited, twice := of("one"), of("edited"), of("three").ID
+	if err := e.conn.Exec(ctx, `INSERT INTO records (`+recordColumns+`) SELECT id, seq, 0, 1, arrived, '' FROM records WHERE id = `+number(twice)); err != nil {
+		t.Fatal(err)
+	}
+	l := newLatest()
+	if err := l.load(ctx, e.conn); err != nil {
+		t.Fatal(err)
+	}
+	if newest, known := l.of(once.ID); newest != 0 || !known {
+		t.Error("stored once:", newest, known)
+	}
+	if newest, known := l.of(edited.ID); newest != edited.Seq || !known {
+		t.Error("edited:", newest, known)
+	}
+	if _, known := l.of(twice); known {
+		t.Error("a version that stands twice is known")
 	}
 }
