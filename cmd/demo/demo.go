@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"sync"
@@ -209,15 +210,22 @@ func (s *demo) end(hurry context.Context, out io.Writer) error {
 	return errors.Join(failed, remove(s.data))
 }
 
+const removeBudget = 10 * time.Second
+
 // remove deletes the folder. After a hurried end the relay's children may still write
-// there: they end by themselves as soon as they see that it is gone.
+// there, and one that has just begun makes it anew: they end by themselves as soon as they
+// see that the relay is gone.
 func remove(folder string) error {
 	var err error
-	for range 100 {
-		if err = os.RemoveAll(folder); err == nil {
+	deadline := time.Now().Add(removeBudget)
+	for gone := false; ; time.Sleep(100 * time.Millisecond) {
+		if _, stat := os.Lstat(folder); gone && errors.Is(stat, fs.ErrNotExist) {
 			return nil
 		}
-		time.Sleep(100 * time.Millisecond)
+		if time.Now().After(deadline) {
+			return fmt.Errorf("demo: removing %s: %w", folder, err)
+		}
+		err = os.RemoveAll(folder)
+		gone = err == nil
 	}
-	return fmt.Errorf("demo: removing %s: %w", folder, err)
 }
