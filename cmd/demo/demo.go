@@ -223,6 +223,9 @@ func remove(folder string) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
+			if err == nil {
+				err = fs.ErrExist // somebody makes it again and again
+			}
 			return fmt.Errorf("demo: removing %s: %w", folder, err)
 		}
 		err = os.RemoveAll(folder)
