@@ -19,7 +19,7 @@ const (
 )
 
 // latest knows of the newer posts which have more than one version, and which is the newest, so that a page
-// need not ask for it: of a hundred posts some three are ever edited or deleted. It says nothing until it was
+// need not ask for it: few posts are ever edited or deleted. It says nothing until it was
 // loaded, and it is loaded only where nobody else writes.
 //
 // What is to be stored is added before it is stored: until the index has got there, a version is ahead of
