@@ -3,4 +3,4 @@
 package delivery
 
 // aThousand is fewer where each step costs ten times as much.
-const aThousand = 200
+const aThousand = 100
