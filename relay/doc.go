@@ -14,8 +14,7 @@
 //
 // It delivers nothing: lanes and the outbox are relay/delivery's, which asks
 // [Subscriptions] whom to serve. It decides nothing about posts: that is
-// admission's. It makes no connection of its own: keys come from ingest/remote.
-// Filters come later.
+// admission's. It makes no connection of its own: keys, NodeInfo and block-lists come from ingest/remote.
 //
 // # Invariants
 //
