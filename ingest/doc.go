@@ -9,8 +9,10 @@
 //
 //	record.go codec.go        what a record says, and its bytes
 //	topic.go kafka.go         the topic; its one partition as the protocol shows it
+//	log.go settings.go        Log: open, run, close; cursors and ceiling in the state database
 //	appender.go               batches by what waits
 //	fold.go window.go         what a record means, given what came before it
+//	entry.go snowflake.go     a record as readers get it; ids
 //	tail.go ring.go block.go  one reading of the log for all readers, hot and cold
 //	seqat.go                  which seq a time is
 //	reader.go withdrawn.go    a pull cursor with a view; what is hidden since

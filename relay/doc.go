@@ -75,6 +75,8 @@
 //	follows.go        Follow and Undo{Follow}
 //	followback.go     our own Follow of who follows our actor
 //	answers.go        Accept and Reject
+//	answer.go         what refusals look like
+//	host.go           hosts of URIs
 //	mode.go           who may subscribe; the allow-list
 //	role.go           what a member may do
 //	membership.go     the transactions that begin, change and end a subscription

@@ -61,6 +61,7 @@
 //	lexer.go      pieces of SQL
 //	statement.go  where the data of an INSERT begins
 //	execute.go    checking and running a statement
+//	idle.go       sessions that only read, used again
 //	hello.go      the handshake
 //	output.go     results, compression, errors within them
 //	kill.go       ending what nobody waits for
