@@ -67,7 +67,7 @@ type env struct {
 	stop    func()
 }
 
-var quick = tuning{rows: 8192, linger: time.Millisecond, idle: 5 * time.Millisecond, rollupPause: time.Millisecond}
+var quick = tuning{rows: 8192, linger: time.Millisecond, idle: 5 * time.Millisecond, rollupPause: time.Millisecond, fresh: freshMost}
 
 func newEnv(t testing.TB, tune tuning) *env {
 	t.Helper()

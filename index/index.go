@@ -50,6 +50,7 @@ type Index struct {
 	merges      merges
 	holdsMerges bool
 	latest      *latest
+	fresh       *fresh
 	turns       semaphore // of statements that ask
 }
 
@@ -61,10 +62,12 @@ type tuning struct {
 	rollupPause time.Duration // between two passes over the touched hours
 	trendsKept  time.Duration // how long an answer about trends stays as it is
 
+	fresh int // posts that fresh holds
+
 	overviewKept time.Duration // the same of what is held
 }
 
-var defaultTuning = tuning{rows: 2 * insertAtOnce, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second, trendsKept: 30 * time.Second, overviewKept: 10 * time.Minute}
+var defaultTuning = tuning{rows: 2 * insertAtOnce, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second, trendsKept: 30 * time.Second, overviewKept: 10 * time.Minute, fresh: freshMost}
 
 const defaultDatabase = "tributary"
 
@@ -81,7 +84,7 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 	}
 	x := &Index{
 		conn: conn, options: options, db: cfg.DB, tail: cfg.Tail, leases: cfg.Leases, log: cfg.Logger.With("component", "index"),
-		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: newKept[[]TagTrend](), overview: newKept[Overview](), turns: make(semaphore, queryTurns), recent: newRecent(recentBytes), packed: newPacked(cmp.Or(cfg.Records, packedBytes)), holdsMerges: cfg.HoldMerges, latest: newLatest(),
+		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: newKept[[]TagTrend](), overview: newKept[Overview](), turns: make(semaphore, queryTurns), recent: newRecent(recentBytes), packed: newPacked(cmp.Or(cfg.Records, packedBytes)), holdsMerges: cfg.HoldMerges, latest: newLatest(), fresh: &fresh{},
 	}
 	if err := x.open(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())

@@ -154,7 +154,13 @@ const (
 // versions, by indexes alone; then their newest versions are read from records,
 // and those count that are the candidates themselves.
 func (x *Index) page(ctx context.Context, condition string, least ingest.Tier, p Page, floor uint64) ([]*ingest.Record, error) {
-	r := round{x: x, condition: condition, least: least, lo: max(floor, p.SinceID, p.MinID), hi: p.MaxID, upwards: p.MinID != 0}
+	return x.pageOf(ctx, condition, nil, least, p, floor)
+}
+
+// pageOf is page; if match, which says the same as condition, is not nil, the candidates among the
+// newest posts are found without a statement (fresh.go).
+func (x *Index) pageOf(ctx context.Context, condition string, m match, least ingest.Tier, p Page, floor uint64) ([]*ingest.Record, error) {
+	r := round{x: x, condition: condition, match: m, least: least, lo: max(floor, p.SinceID, p.MinID), hi: p.MaxID, upwards: p.MinID != 0}
 	limit := p.limit()
 	var found []*ingest.Record
 	for range roundsMost {
@@ -196,6 +202,7 @@ func direction(upwards bool) string {
 type round struct {
 	x         *Index
 	condition string
+	match     match // nil: the server alone knows what satisfies the condition
 	least     ingest.Tier
 	lo, hi    uint64 // what is left; hi 0: unset
 	upwards   bool
@@ -290,6 +297,9 @@ func (r *round) judge(ctx context.Context, ids []uint64, seqs map[uint64]uint64,
 // candidates returns the next posts of which a version satisfies the condition,
 // with the seq of the newest version that does, and moves on behind them.
 func (r *round) candidates(ctx context.Context) (ids []uint64, seqs map[uint64]uint64, err error) {
+	if ids, seqs, ok := r.fresh(); ok {
+		return ids, seqs, nil
+	}
 	seen, seqs := 0, map[uint64]uint64{}
 	statement := fmt.Sprintf(`SELECT id, seq FROM posts WHERE %s AND %s ORDER BY id %s LIMIT %d`,
 		between(r.lo, r.hi), r.condition, direction(r.upwards), r.n)
@@ -317,6 +327,30 @@ func (r *round) candidates(ctx context.Context) (ids []uint64, seqs map[uint64]u
 		}
 	}
 	return ids, seqs, nil
+}
+
+// fresh is candidates among the newest posts; false when there is nothing to find among them.
+func (r *round) fresh() (ids []uint64, seqs map[uint64]uint64, ok bool) {
+	if r.match == nil {
+		return nil, nil, false
+	}
+	found, next, over, ok := r.x.fresh.find(r.match, r.lo, r.hi, r.n, r.upwards)
+	if !ok {
+		return nil, nil, false
+	}
+	if r.over = over; r.upwards {
+		r.lo = next
+	} else {
+		r.hi = next
+	}
+	if len(found) < r.n {
+		r.n = 0 // the server is asked for few at first, too
+	}
+	seqs = make(map[uint64]uint64, len(found))
+	for _, p := range found {
+		ids, seqs[p.id] = append(ids, p.id), p.seq
+	}
+	return ids, seqs, true
 }
 
 // newest reads the newest versions of posts from records. That this is a later moment than

@@ -151,7 +151,7 @@ func (w *world) updateActor(of *ingest.Record) *ingest.Record {
 
 // disturb restarts the writer wherever it is, cuts batches elsewhere, replays, merges.
 func (w *world) disturb() {
-	w.tune = tuning{rows: 1 + w.rand.IntN(20), linger: time.Duration(w.rand.IntN(20)) * time.Millisecond, idle: 5 * time.Millisecond, rollupPause: time.Millisecond}
+	w.tune = tuning{rows: 1 + w.rand.IntN(20), linger: time.Duration(w.rand.IntN(20)) * time.Millisecond, idle: 5 * time.Millisecond, rollupPause: time.Millisecond, fresh: pick(w.rand, []int{0, 4, 20, freshMost})}
 	switch w.rand.IntN(4) {
 	case 0:
 		w.restart()

@@ -34,7 +34,7 @@ const tagsMost = 16
 func (x *Index) Timeline(ctx context.Context, t Timeline) ([]*ingest.Record, error) {
 	defer x.metrics.query("timeline", time.Now())
 	conditions := append([]string{"tier >= " + live}, t.conditions()...)
-	found, err := x.page(ctx, all(conditions), ingest.TierLive, t.Page, x.liveSince())
+	found, err := x.pageOf(ctx, all(conditions), t.match(), ingest.TierLive, t.Page, x.liveSince())
 	if err != nil {
 		return nil, fmt.Errorf("index: timeline: %w", err)
 	}

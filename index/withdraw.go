@@ -150,11 +150,11 @@ SELECT id, seq_now, tier_now < ` + live + `, tier_now, if(tier_now < ` + live + 
 FROM ` + c.rows("authors", c.authors)
 }
 
-// covered tells latest which posts get another version, and returns the hours whose counts change.
+// covered tells latest and fresh which posts get another version, and returns the hours whose counts change.
 func (x *Index) covered(ctx context.Context, c cover) ([]time.Time, error) {
 	ctx, cancel := writing(ctx)
 	defer cancel()
-	rows, err := x.conn.Query(ctx, `SELECT id, seq_now, tier_now < `+stats+` AND notEmpty(tags) FROM `+c.rows("posts", c.posts))
+	rows, err := x.conn.Query(ctx, `SELECT id, seq_now, tier_now, tier_now < `+stats+` AND notEmpty(tags) FROM `+c.rows("posts", c.posts))
 	if err != nil {
 		return nil, fmt.Errorf("index: withdrawn posts: %w", err)
 	}
@@ -163,12 +163,14 @@ func (x *Index) covered(ctx context.Context, c cover) ([]time.Time, error) {
 	for rows.Next() {
 		var (
 			v       later
+			tier    uint8
 			counted uint8
 		)
-		if err := rows.Scan(&v.id, &v.seq, &counted); err != nil {
+		if err := rows.Scan(&v.id, &v.seq, &tier, &counted); err != nil {
 			return nil, fmt.Errorf("index: withdrawn posts: %w", err)
 		}
 		x.latest.add(v)
+		x.fresh.hide(v.id, v.seq, ingest.Tier(tier))
 		if counted == 1 {
 			hours[hourOf(v.id)] = struct{}{}
 		}

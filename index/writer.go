@@ -55,6 +55,7 @@ func (x *Index) serve(ctx context.Context, term lease.Term) error {
 	}
 	if !x.leases.Shared() {
 		x.loadLatest(ctx)
+		x.loadFresh(ctx)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -221,6 +222,7 @@ func (x *Index) storeBatch(ctx context.Context, term lease.Term, b *batch) error
 	if err := x.insertRows(ctx, b); err != nil {
 		return err
 	}
+	x.fresh.add(&b.posts)
 	if err := x.touchHours(ctx, keys(b.hours)); err != nil {
 		return err
 	}
