@@ -22,6 +22,7 @@ var (
 	benchData    = flag.String("index.data", "", "folder of the engine that is kept, and whose posts questions are asked about again")
 	benchHold    = flag.Bool("index.hold", true, "merges wait while the index catches up")
 	benchPacked  = flag.Int("index.packed", packedBytes, "bytes of records that are kept compressed")
+	benchFresh   = flag.Int("index.fresh", freshMost, "posts whose hashtags are at hand")
 	benchClients = flag.Int("index.clients", 16, "clients that ask at once")
 )
 
@@ -154,6 +155,9 @@ func BenchmarkQuestions(b *testing.B) {
 	begun, cpu = time.Now(), engineCPU()
 	x.loadPacked(b.Context())
 	b.Logf("%d records at hand in %d bytes, %v, %v of the engine", x.packed.kept.Len(), x.packed.size, time.Since(begun), engineCPU()-cpu)
+	begun, cpu, x.tune.fresh = time.Now(), engineCPU(), *benchFresh
+	x.loadFresh(b.Context())
+	b.Logf("%d posts at hand, %v, %v of the engine", len(x.fresh.posts), time.Since(begun), engineCPU()-cpu)
 	x.position.Store(math.MaxUint64)
 	x.awaitMerges(b)
 	askQuestions(b, x)
