@@ -13,8 +13,8 @@ import (
 	"tributary/ingest"
 )
 
-// freshMost is how many posts fresh holds, some 100 bytes each: days of a relay of some size.
-const freshMost = 50_000
+// freshMost is how many posts fresh holds, some 100 bytes each: days of most relays.
+const freshMost = 200_000
 
 // fresh holds of the newest posts what timelines ask about them, so that the first pages of a timeline find
 // their posts without a statement. It has every post that is shown with an id from floor on, in its newest
