@@ -88,21 +88,17 @@ func (s *Service) replayFrom(ctx context.Context, r ReplayRequest) (uint64, erro
 
 // inboxesOf are the inboxes to which an actor's or a host's posts are delivered, each once.
 func (s *Service) inboxesOf(key string) ([]string, error) {
+	named, err := s.named(key, "")
+	if err != nil {
+		return nil, err
+	}
 	var list []string
-	found := false
-	for _, sub := range s.Relay.Subscriptions().List() {
-		if sub.Actor != key && sub.Host != key {
-			continue
-		}
-		found = true
+	for _, sub := range named {
 		if sub.State == relay.StateAccepted && !slices.Contains(list, sub.Delivery) {
 			list = append(list, sub.Delivery)
 		}
 	}
-	switch {
-	case !found:
-		return nil, notASubscriber(key)
-	case list == nil:
+	if list == nil {
 		return nil, fmt.Errorf("admin: %w: the subscription of %s is not accepted", ErrInput, key)
 	}
 	return list, nil
