@@ -56,13 +56,23 @@ func blockListTable(w io.Writer, r admin.BlockListResult) {
 	}
 	fmt.Fprintf(w, "%s %s: %s, %s; %d known, %d milder, %s not read\n", verb, plural(len(r.Blocked), "domain"),
 		plural(len(r.Subscribers), "subscription"), plural(r.Authors, "author"), r.Known, r.Milder, plural(len(r.Skipped), "line"))
-	for _, s := range r.Subscribers {
+	affectedTable(w, r.Subscribers, r.Hosts)
+	skippedTable(w, r.Skipped)
+}
+
+// affectedTable names whom blocks of a list end, and what they withdraw of.
+func affectedTable(w io.Writer, subscribers []admin.Subscriber, hosts []string) {
+	for _, s := range subscribers {
 		fmt.Fprintf(w, "subscriber\t%s\n", s.Actor)
 	}
-	for _, host := range r.Hosts {
+	for _, host := range hosts {
 		fmt.Fprintf(w, "host\t%s\n", host)
 	}
-	for _, line := range r.Skipped {
-		fmt.Fprintf(w, "line %d\t%q: %s\n", line.Line, line.Text, line.Why)
+}
+
+// skippedTable names the lines of a list that block nothing, and why.
+func skippedTable(w io.Writer, lines []admin.SkippedLine) {
+	for _, l := range lines {
+		fmt.Fprintf(w, "line %d\t%q: %s\n", l.Line, l.Text, l.Why)
 	}
 }

@@ -94,18 +94,11 @@ func listResultTable(w io.Writer, r admin.ListResult) {
 	}
 	fmt.Fprintf(w, "%s %s: %d added, %d removed; %s, %s; %d milder, %s passed over\n", verb, plural(r.Domains, "domain"), len(r.Added), len(r.Removed),
 		plural(len(r.Subscribers), "subscription"), plural(r.Authors, "author"), r.Milder, plural(len(r.Skipped), "line"))
-	for _, s := range r.Subscribers {
-		fmt.Fprintf(w, "subscriber\t%s\n", s.Actor)
-	}
-	for _, host := range r.Hosts {
-		fmt.Fprintf(w, "host\t%s\n", host)
-	}
+	affectedTable(w, r.Subscribers, r.Hosts)
 	for _, domain := range r.Removed {
 		fmt.Fprintf(w, "removed\t%s\n", domain)
 	}
-	for _, line := range r.Skipped {
-		fmt.Fprintf(w, "line %d\t%q: %s\n", line.Line, line.Text, line.Why)
-	}
+	skippedTable(w, r.Skipped)
 }
 
 func newBlockSubscriptionsCommand() *cobra.Command {
