@@ -49,22 +49,17 @@ func (x *Index) holdMerges(ctx context.Context, hold bool) {
 	if hold == x.merges.held {
 		return
 	}
-	if err := x.exec(ctx, "merges", mergesStatement(hold, "records")); err != nil {
-		x.log.Warn("merges cannot be held or let go", "hold", hold, "err", err)
-		return
+	statement := "SYSTEM START MERGES "
+	if hold {
+		statement = "SYSTEM STOP MERGES "
 	}
-	if err := x.exec(ctx, "merges", mergesStatement(hold, "posts")); err != nil {
-		x.log.Warn("merges cannot be held or let go", "hold", hold, "err", err)
-		return
+	for _, table := range []string{"records", "posts"} {
+		if err := x.exec(ctx, "merges", statement+table); err != nil {
+			x.log.Warn("merges cannot be held or let go", "hold", hold, "err", err)
+			return
+		}
 	}
 	x.merges.held = hold
-}
-
-func mergesStatement(hold bool, table string) string {
-	if hold {
-		return `SYSTEM STOP MERGES ` + table
-	}
-	return `SYSTEM START MERGES ` + table
 }
 
 // letGo ends what the writer holds, when it ends.

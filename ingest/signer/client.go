@@ -41,8 +41,11 @@ type Client struct {
 // NewClient makes one that hands each child the key, and has it make as many signatures at once as there are workers.
 func NewClient(key *rsa.PrivateKey, workers int, log *slog.Logger) (*Client, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil || len(der) > maxKey {
-		return nil, fmt.Errorf("signer: a key that cannot be handed over, %d bytes: %w", len(der), err)
+	if err != nil {
+		return nil, fmt.Errorf("signer: a key that cannot be handed over: %w", err)
+	}
+	if len(der) > maxKey {
+		return nil, fmt.Errorf("signer: a key that cannot be handed over: %d bytes", len(der))
 	}
 	return &Client{key: key, der: der, workers: min(max(workers, 1), maxWorkers), log: log}, nil
 }
