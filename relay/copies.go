@@ -13,22 +13,25 @@ const copiesMax = 8 << 10
 // topics sends each post to each of their inboxes, and that is one post to its limit
 // (Quarantine). What was refused is not remembered, so that it counts when it comes again.
 type copies struct {
-	memory *lru.Cache[[16]byte, struct{}]
+	memory *lru.Cache[bodyCopy, struct{}]
 }
 
 func newCopies() copies {
-	memory, err := lru.New[[16]byte, struct{}](copiesMax)
+	memory, err := lru.New[bodyCopy, struct{}](copiesMax)
 	if err != nil {
 		panic("relay: BUG: " + err.Error()) // only for a size that is not positive
 	}
 	return copies{memory}
 }
 
-func bodyKey(body []byte) [16]byte {
+// bodyCopy is what a body is known by.
+type bodyCopy [16]byte
+
+func copyOf(body []byte) bodyCopy {
 	sum := sha256.Sum256(body)
-	return [16]byte(sum[:16])
+	return bodyCopy(sum[:16])
 }
 
-func (c copies) had(body []byte) bool { return c.memory.Contains(bodyKey(body)) }
+func (c copies) had(body bodyCopy) bool { return c.memory.Contains(body) }
 
-func (c copies) add(body []byte) { c.memory.Add(bodyKey(body), struct{}{}) }
+func (c copies) add(body bodyCopy) { c.memory.Add(body, struct{}{}) }

@@ -403,13 +403,17 @@ func (in *inbox) checkLimits(req *request) error {
 
 // tooMuch counts an activity, unless it is a copy of one that was let in.
 func (in *inbox) tooMuch(host string, perMinute int, body []byte) bool {
-	if perMinute == 0 || in.copies.had(body) {
+	if perMinute == 0 {
+		return false
+	}
+	this := copyOf(body)
+	if in.copies.had(this) {
 		return false
 	}
 	if in.quarantine.take(host, perMinute) > 0 {
 		return true
 	}
-	in.copies.add(body)
+	in.copies.add(this)
 	return false
 }
 
