@@ -82,8 +82,11 @@ func tierMove(r *Record) (from, to Tier) {
 	return from, to
 }
 
-// tiers writes what a batch has moved.
+// tiers writes what a batch has moved, if anything.
 func (w *stateWriter) tiers(moved tiersMoved, now time.Time) error {
+	if len(moved) == 0 {
+		return nil
+	}
 	for at, n := range moved {
 		if n == 0 {
 			continue
