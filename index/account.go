@@ -90,7 +90,9 @@ func (x *Index) countPosts(ctx context.Context, id uint64, a *Account) error {
 func (x *Index) AccountStatuses(ctx context.Context, id uint64, t Timeline) ([]*ingest.Record, error) {
 	defer x.metrics.query("account_statuses", time.Now())
 	conditions := append([]string{"actor = " + number(id), x.shown()}, t.conditions()...)
-	found, err := x.page(ctx, all(conditions), ingest.TierLive, t.Page, 0)
+	q := question{condition: all(conditions), least: ingest.TierLive, query: t.query(x.isShown())}
+	q.by(id)
+	found, err := x.page(ctx, q, t.Page, 0)
 	if err != nil {
 		return nil, fmt.Errorf("index: account statuses: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"tributary/index/fresh"
 	"tributary/ingest"
 	"tributary/ingest/lease"
 )
@@ -22,7 +23,7 @@ var (
 	benchData    = flag.String("index.data", "", "folder of the engine that is kept, and whose posts questions are asked about again")
 	benchHold    = flag.Bool("index.hold", true, "merges wait while the index catches up")
 	benchPacked  = flag.Int("index.packed", packedBytes, "bytes of records that are kept compressed")
-	benchFresh   = flag.Int("index.fresh", freshMost, "posts whose hashtags are at hand")
+	benchFresh   = flag.Int("index.fresh", freshBytes, "bytes of what is asked about the newest posts")
 	benchClients = flag.Int("index.clients", 16, "clients that ask at once")
 )
 
@@ -155,9 +156,12 @@ func BenchmarkQuestions(b *testing.B) {
 	begun, cpu = time.Now(), engineCPU()
 	x.loadPacked(b.Context())
 	b.Logf("%d records at hand in %d bytes, %v, %v of the engine", x.packed.kept.Len(), x.packed.size, time.Since(begun), engineCPU()-cpu)
-	begun, cpu, x.tune.fresh = time.Now(), engineCPU(), *benchFresh
+	begun, cpu, x.fresh = time.Now(), engineCPU(), fresh.New(*benchFresh)
+	own := ownCPU()
 	x.loadFresh(b.Context())
-	b.Logf("%d posts at hand, %v, %v of the engine", len(x.fresh.posts), time.Since(begun), engineCPU()-cpu)
+	first := time.Since(begun)
+	x.fillFresh(b.Context())
+	b.Logf("%d posts at hand in %d bytes, %v (the first %v), %v of the engine, %v of Go", x.fresh.Len(), x.fresh.Size(), time.Since(begun), first, engineCPU()-cpu, ownCPU()-own)
 	x.position.Store(math.MaxUint64)
 	x.awaitMerges(b)
 	askQuestions(b, x)

@@ -14,7 +14,7 @@
 //	page.go                          pages by id, over the newest versions only
 //	timeline.go search.go account.go tag.go overview.go statement.go   one family of questions each
 //	latest.go                        which posts have several versions, and which is the newest
-//	fresh.go                         what timelines ask about the newest posts, in memory
+//	newest.go                        what is asked about the newest posts, in memory (index/fresh)
 //	recent.go packed.go              records that were shown lately, decoded; those and the newest, compressed
 //	merges.go                        merges wait while the writer catches up
 //	kept.go                          answers that everybody gets for a while

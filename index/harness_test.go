@@ -12,6 +12,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"tributary/index/fresh"
 	"tributary/ingest"
 	"tributary/ingest/ap"
 	"tributary/ingest/ingesttest"
@@ -64,10 +65,11 @@ type env struct {
 	t       testing.TB
 	options *clickhouse.Options
 	tune    tuning
+	newest  int // Config.Newest
 	stop    func()
 }
 
-var quick = tuning{rows: 8192, linger: time.Millisecond, idle: 5 * time.Millisecond, rollupPause: time.Millisecond, fresh: freshMost}
+var quick = tuning{rows: 8192, linger: time.Millisecond, idle: 5 * time.Millisecond, rollupPause: time.Millisecond, freshAtOnce: fresh.LoadMost}
 
 func newEnv(t testing.TB, tune tuning) *env {
 	t.Helper()
@@ -82,7 +84,7 @@ func newEnv(t testing.TB, tune tuning) *env {
 func (e *env) start() {
 	e.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	x, err := Open(ctx, Config{Options: e.options, DB: e.DB, Tail: e.Tail, Logger: ingesttest.Logger(e.t)})
+	x, err := Open(ctx, Config{Options: e.options, DB: e.DB, Tail: e.Tail, Logger: ingesttest.Logger(e.t), Newest: e.newest})
 	if err != nil {
 		cancel()
 		e.t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tributary/index/fresh"
 	"tributary/ingest"
 	"tributary/ingest/lease"
 	"tributary/ingest/state"
@@ -27,6 +28,7 @@ type Config struct {
 	Registerer prometheus.Registerer // nil: no metrics
 	Leases     *lease.Keeper         // decide which node writes; nil: this one is alone
 	Records    int                   // bytes of records that are kept compressed; 0: 32 MiB
+	Newest     int                   // bytes of what is asked about the newest posts; 0: 80 MiB, less: none
 	HoldMerges bool                  // while the index catches up; only for a server that is its own
 }
 
@@ -50,7 +52,7 @@ type Index struct {
 	merges      merges
 	holdsMerges bool
 	latest      *latest
-	fresh       *fresh
+	fresh       *fresh.Set
 	turns       semaphore // of statements that ask
 }
 
@@ -62,12 +64,12 @@ type tuning struct {
 	rollupPause time.Duration // between two passes over the touched hours
 	trendsKept  time.Duration // how long an answer about trends stays as it is
 
-	fresh int // posts that fresh holds
+	freshAtOnce int // posts that one statement loads into fresh
 
 	overviewKept time.Duration // the same of what is held
 }
 
-var defaultTuning = tuning{rows: 2 * insertAtOnce, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second, trendsKept: 30 * time.Second, overviewKept: 10 * time.Minute, fresh: freshMost}
+var defaultTuning = tuning{rows: 2 * insertAtOnce, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second, trendsKept: 30 * time.Second, overviewKept: 10 * time.Minute, freshAtOnce: fresh.LoadMost}
 
 const defaultDatabase = "tributary"
 
@@ -84,7 +86,7 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 	}
 	x := &Index{
 		conn: conn, options: options, db: cfg.DB, tail: cfg.Tail, leases: cfg.Leases, log: cfg.Logger.With("component", "index"),
-		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: newKept[[]TagTrend](), overview: newKept[Overview](), turns: make(semaphore, queryTurns), recent: newRecent(recentBytes), packed: newPacked(cmp.Or(cfg.Records, packedBytes)), holdsMerges: cfg.HoldMerges, latest: newLatest(), fresh: &fresh{},
+		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: newKept[[]TagTrend](), overview: newKept[Overview](), turns: make(semaphore, queryTurns), recent: newRecent(recentBytes), packed: newPacked(cmp.Or(cfg.Records, packedBytes)), holdsMerges: cfg.HoldMerges, latest: newLatest(), fresh: fresh.New(cmp.Or(cfg.Newest, freshBytes)),
 	}
 	if err := x.open(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -93,7 +95,7 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 }
 
 func (x *Index) open(ctx context.Context) error {
-	fresh, err := migrate(ctx, x.conn)
+	empty, err := migrate(ctx, x.conn)
 	if err != nil {
 		return err
 	}
@@ -101,7 +103,7 @@ func (x *Index) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if fresh && position > 0 {
+	if empty && position > 0 {
 		x.log.Warn("the index is empty, reading the log from its start", "position", position)
 		position = 0
 	}

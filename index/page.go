@@ -10,6 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"tributary/index/fresh"
 	"tributary/ingest"
 )
 
@@ -138,7 +139,7 @@ func (x *Index) show(v *version) (*ingest.Record, error) {
 	return r, err
 }
 
-// Candidates of one round: some more than are wanted, as some may be older
+// Candidates of one round: of the server some more than are wanted, as some may be older
 // versions; more and more when most are.
 const (
 	roundSlack = 8
@@ -146,25 +147,37 @@ const (
 	roundsMost = 6
 )
 
-// page returns the posts whose newest version satisfies the condition, which only versions of tier
-// least or above do.
+// question says which posts are asked for.
+type question struct {
+	condition string      // on a row of posts
+	least     ingest.Tier // of every row that satisfies it
+	// The same for index/fresh: what it finds are the posts that satisfy the condition, or more of which agree
+	// tells; nil: the server alone knows.
+	query *fresh.Query
+	agree func(*ingest.Record) bool // nil: none more
+}
+
+// by asks index/fresh for posts of the author only.
+func (q *question) by(actor uint64) {
+	if q.query != nil {
+		q.query.All = append(q.query.All, fresh.Actor(actor))
+	}
+}
+
+// page returns the posts whose newest version is asked for.
 //
 // FINAL would do it in one statement, and merge all versions of every post in the
 // range to show forty. Here the newest candidates are found in posts, among all
 // versions, by indexes alone; then their newest versions are read from records,
 // and those count that are the candidates themselves.
-func (x *Index) page(ctx context.Context, condition string, least ingest.Tier, p Page, floor uint64) ([]*ingest.Record, error) {
-	return x.pageOf(ctx, condition, nil, least, p, floor)
-}
-
-// pageOf is page; if match, which says the same as condition, is not nil, the candidates among the
-// newest posts are found without a statement (fresh.go).
-func (x *Index) pageOf(ctx context.Context, condition string, m match, least ingest.Tier, p Page, floor uint64) ([]*ingest.Record, error) {
-	r := round{x: x, condition: condition, match: m, least: least, lo: max(floor, p.SinceID, p.MinID), hi: p.MaxID, upwards: p.MinID != 0}
+//
+// Candidates among the newest posts are found in memory.
+func (x *Index) page(ctx context.Context, q question, p Page, floor uint64) ([]*ingest.Record, error) {
+	r := round{x: x, question: q, lo: max(floor, p.SinceID, p.MinID), hi: p.MaxID, upwards: p.MinID != 0}
 	limit := p.limit()
 	var found []*ingest.Record
 	for range roundsMost {
-		r.n = min(max(4*r.n, limit+roundSlack), roundMost)
+		r.n = min(max(4*r.n, limit), roundMost)
 		news, err := r.next(ctx)
 		if err != nil {
 			return nil, err
@@ -200,14 +213,12 @@ func direction(upwards bool) string {
 // round looks at the candidates between lo and hi (both exclusive), n of them at
 // a time. Two statements are faster than one within another.
 type round struct {
-	x         *Index
-	condition string
-	match     match // nil: the server alone knows what satisfies the condition
-	least     ingest.Tier
-	lo, hi    uint64 // what is left; hi 0: unset
-	upwards   bool
-	n         int
-	over      bool // nothing is left
+	x *Index
+	question
+	lo, hi  uint64 // what is left; hi 0: unset
+	upwards bool
+	n       int
+	over    bool // nothing is left
 }
 
 // next returns the matches among the next n candidates.
@@ -225,7 +236,7 @@ func (r *round) next(ctx context.Context) ([]*ingest.Record, error) {
 	}
 	found := make([]*ingest.Record, 0, len(ids))
 	for _, id := range ids {
-		if record := matches[id]; record != nil {
+		if record := matches[id]; record != nil && (r.agree == nil || r.agree(record)) {
 			found = append(found, record)
 		}
 	}
@@ -300,9 +311,9 @@ func (r *round) candidates(ctx context.Context) (ids []uint64, seqs map[uint64]u
 	if ids, seqs, ok := r.fresh(); ok {
 		return ids, seqs, nil
 	}
-	seen, seqs := 0, map[uint64]uint64{}
+	seen, most, seqs := 0, r.n+roundSlack, map[uint64]uint64{}
 	statement := fmt.Sprintf(`SELECT id, seq FROM posts WHERE %s AND %s ORDER BY id %s LIMIT %d`,
-		between(r.lo, r.hi), r.condition, direction(r.upwards), r.n)
+		between(r.lo, r.hi), r.condition, direction(r.upwards), most)
 	err = r.x.ask(ctx, statement, func(rows driver.Rows) error {
 		var id, seq uint64
 		if err := rows.Scan(&id, &seq); err != nil {
@@ -315,7 +326,7 @@ func (r *round) candidates(ctx context.Context) (ids []uint64, seqs map[uint64]u
 		seqs[id] = max(seqs[id], seq)
 		return nil
 	})
-	if r.over = seen < r.n; r.over || err != nil {
+	if r.over = seen < most; r.over || err != nil {
 		return ids, seqs, err
 	}
 	ids = ids[:len(ids)-1] // versions of the last one may stand behind the limit: the next round looks at it
@@ -331,10 +342,10 @@ func (r *round) candidates(ctx context.Context) (ids []uint64, seqs map[uint64]u
 
 // fresh is candidates among the newest posts; false when there is nothing to find among them.
 func (r *round) fresh() (ids []uint64, seqs map[uint64]uint64, ok bool) {
-	if r.match == nil {
+	if r.query == nil {
 		return nil, nil, false
 	}
-	found, next, over, ok := r.x.fresh.find(r.match, r.lo, r.hi, r.n, r.upwards)
+	found, next, over, ok := r.x.fresh.Find(r.query, r.lo, r.hi, r.n, r.upwards)
 	if !ok {
 		return nil, nil, false
 	}
@@ -348,7 +359,7 @@ func (r *round) fresh() (ids []uint64, seqs map[uint64]uint64, ok bool) {
 	}
 	seqs = make(map[uint64]uint64, len(found))
 	for _, p := range found {
-		ids, seqs[p.id] = append(ids, p.id), p.seq
+		ids, seqs[p.ID] = append(ids, p.ID), p.Seq
 	}
 	return ids, seqs, true
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"tributary/index/fresh"
 	"tributary/ingest"
 	"tributary/ingest/ap"
 	"tributary/ingest/ingesttest"
@@ -45,7 +46,7 @@ type world struct {
 }
 
 var (
-	someWords = []string{"red", "green", "blue", "straße", "東京", "大阪城"}
+	someWords = []string{"red", "green", "blue", "straße", "東京", "大阪城", "阪城跡大阪"}
 	someTags  = []string{"go", "fedi", "猫"}
 	someHosts = []string{"a.example", "b.example"}
 )
@@ -151,7 +152,8 @@ func (w *world) updateActor(of *ingest.Record) *ingest.Record {
 
 // disturb restarts the writer wherever it is, cuts batches elsewhere, replays, merges.
 func (w *world) disturb() {
-	w.tune = tuning{rows: 1 + w.rand.IntN(20), linger: time.Duration(w.rand.IntN(20)) * time.Millisecond, idle: 5 * time.Millisecond, rollupPause: time.Millisecond, fresh: pick(w.rand, []int{0, 4, 20, freshMost})}
+	w.tune = tuning{rows: 1 + w.rand.IntN(20), linger: time.Duration(w.rand.IntN(20)) * time.Millisecond, idle: 5 * time.Millisecond, rollupPause: time.Millisecond, freshAtOnce: pick(w.rand, []int{8, 20, fresh.LoadMost})}
+	w.newest = pick(w.rand, []int{-1, 1000, 8000, freshBytes})
 	switch w.rand.IntN(4) {
 	case 0:
 		w.restart()
@@ -217,7 +219,7 @@ func (w *world) compare() {
 			return w.Timeline(ctx, q)
 		})
 	}
-	for _, terms := range [][]string{{"red"}, {"red", "blue"}, {"straße"}, {"東京"}, {"京"}, {"阪城", "red"}, {"nothing"}} {
+	for _, terms := range [][]string{{"red"}, {"red", "blue"}, {"straße"}, {"東京"}, {"京"}, {"阪城", "red"}, {"大阪城"}, {"nothing"}} {
 		w.pages(fmt.Sprintf("search %v", terms), m.search(terms...), func(p Page) ([]*ingest.Record, error) {
 			return w.SearchStatuses(ctx, Search{Page: p, Text: join(terms)})
 		})

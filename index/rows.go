@@ -102,7 +102,7 @@ func (p *postRows) add(r *ingest.Record, tier ingest.Tier) error {
 		row.record = bytes
 	}
 	if tier >= ingest.TierSearch {
-		row.words = foldWords(r.Post.Title, r.Post.Summary, r.Post.Text)
+		row.words = wordsOf(r.Post)
 		if unspaced(row.words) {
 			row.ngrams = row.words
 		}

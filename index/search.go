@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"tributary/index/fresh"
 	"tributary/ingest"
 )
 
@@ -32,10 +34,13 @@ func (x *Index) SearchStatuses(ctx context.Context, s Search) ([]*ingest.Record,
 		return nil, nil
 	}
 	conditions := contains(terms) // of tier search: others have no words
+	q := question{least: ingest.TierSearch, query: words(terms), agree: agree(terms)}
 	if s.AccountID != 0 {
 		conditions = append(conditions, "actor = "+number(s.AccountID))
+		q.by(s.AccountID)
 	}
-	found, err := x.skipping(ctx, all(conditions), s.Page, max(s.Offset, 0))
+	q.condition = all(conditions)
+	found, err := x.skipping(ctx, q, s.Page, max(s.Offset, 0))
 	if err != nil {
 		return nil, fmt.Errorf("index: search: %w", err)
 	}
@@ -43,11 +48,11 @@ func (x *Index) SearchStatuses(ctx context.Context, s Search) ([]*ingest.Record,
 }
 
 // skipping is page without the first matches.
-func (x *Index) skipping(ctx context.Context, condition string, p Page, offset int) ([]*ingest.Record, error) {
+func (x *Index) skipping(ctx context.Context, q question, p Page, offset int) ([]*ingest.Record, error) {
 	limit := p.limit()
 	for offset > 0 {
 		p.Limit = min(offset, pageMax)
-		found, err := x.page(ctx, condition, ingest.TierSearch, p, 0)
+		found, err := x.page(ctx, q, p, 0)
 		if err != nil || len(found) < p.Limit {
 			return nil, err
 		}
@@ -59,7 +64,7 @@ func (x *Index) skipping(ctx context.Context, condition string, p Page, offset i
 		}
 	}
 	p.Limit = limit
-	return x.page(ctx, condition, ingest.TierSearch, p, 0)
+	return x.page(ctx, q, p, 0)
 }
 
 // searchTerms are the words of a query.
@@ -81,4 +86,31 @@ func contains(terms []string) []string {
 		conditions[i] = "ngrams LIKE " + literal("%"+t+"%") // words hold neither % nor _
 	}
 	return conditions
+}
+
+// words is contains for index/fresh, which may find more (agree); nil where it cannot know.
+func words(terms []string) *fresh.Query {
+	q, pairs := &fresh.Query{Shown: atLeast(ingest.TierSearch)}, slices.ContainsFunc(terms, unspaced)
+	for _, t := range terms {
+		switch {
+		case !pairs:
+			q.All = append(q.All, fresh.Word(t))
+		case utf8.RuneCountInString(t) < 2:
+			return nil
+		default:
+			q.All = fresh.AppendPairs(q.All, t)
+		}
+	}
+	return q
+}
+
+// agree is contains for a record of which words says that it may have the terms; nil where words is sure.
+func agree(terms []string) func(*ingest.Record) bool {
+	if !slices.ContainsFunc(terms, unspaced) {
+		return nil
+	}
+	return func(r *ingest.Record) bool {
+		text := wordsOf(r.Post)
+		return !slices.ContainsFunc(terms, func(t string) bool { return !strings.Contains(text, t) })
+	}
 }

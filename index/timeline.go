@@ -34,7 +34,8 @@ const tagsMost = 16
 func (x *Index) Timeline(ctx context.Context, t Timeline) ([]*ingest.Record, error) {
 	defer x.metrics.query("timeline", time.Now())
 	conditions := append([]string{"tier >= " + live}, t.conditions()...)
-	found, err := x.pageOf(ctx, all(conditions), t.match(), ingest.TierLive, t.Page, x.liveSince())
+	q := question{condition: all(conditions), least: ingest.TierLive, query: t.query(atLeast(ingest.TierLive))}
+	found, err := x.page(ctx, q, t.Page, x.liveSince())
 	if err != nil {
 		return nil, fmt.Errorf("index: timeline: %w", err)
 	}
@@ -78,10 +79,23 @@ func has(tags []string) (conditions []string) {
 	return conditions
 }
 
+// atLeast is that a post has the tier, or a higher one.
+func atLeast(of ingest.Tier) func(uint64, ingest.Tier) bool {
+	return func(_ uint64, tier ingest.Tier) bool { return tier >= of }
+}
+
 // shown says which posts may be shown one by one: those of tier search at any
 // time, those of tier live for seven days.
 func (x *Index) shown() string {
 	return fmt.Sprintf("(tier >= %s OR tier = %s AND id > %s)", tierLiteral(ingest.TierSearch), live, number(x.liveSince()))
+}
+
+// isShown is shown for what is not asked of the server.
+func (x *Index) isShown() func(uint64, ingest.Tier) bool {
+	since := x.liveSince()
+	return func(id uint64, tier ingest.Tier) bool {
+		return tier >= ingest.TierSearch || tier == ingest.TierLive && id > since
+	}
 }
 
 // Status returns the newest version of a post, or ErrNotFound.

@@ -170,7 +170,7 @@ func (x *Index) covered(ctx context.Context, c cover) ([]time.Time, error) {
 			return nil, fmt.Errorf("index: withdrawn posts: %w", err)
 		}
 		x.latest.add(v)
-		x.fresh.hide(v.id, v.seq, ingest.Tier(tier))
+		x.fresh.Hide(v.id, v.seq, ingest.Tier(tier))
 		if counted == 1 {
 			hours[hourOf(v.id)] = struct{}{}
 		}

@@ -7,10 +7,15 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"tributary/ingest/ap"
 )
 
 // maxWordsBytes bounds what of a post is searched.
 const maxWordsBytes = 32 << 10
+
+// wordsOf is what of a post is searched.
+func wordsOf(p *ap.Post) string { return foldWords(p.Title, p.Summary, p.Text) }
 
 // foldWords folds text for search: Unicode NFKC and case folding, then the runs of
 // letters, digits and marks with one space between. A post is stored and a query

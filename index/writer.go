@@ -62,7 +62,10 @@ func (x *Index) serve(ctx context.Context, term lease.Term) error {
 	batches := make(chan *batch)
 	var composing sync.WaitGroup
 	if !x.leases.Shared() {
-		composing.Go(func() { x.loadPacked(ctx) })
+		composing.Go(func() {
+			x.loadPacked(ctx)
+			x.fillFresh(ctx)
+		})
 	}
 	var failed error
 	composing.Go(func() {
@@ -222,7 +225,7 @@ func (x *Index) storeBatch(ctx context.Context, term lease.Term, b *batch) error
 	if err := x.insertRows(ctx, b); err != nil {
 		return err
 	}
-	x.fresh.add(&b.posts)
+	x.freshen(&b.posts)
 	if err := x.touchHours(ctx, keys(b.hours)); err != nil {
 		return err
 	}

@@ -76,8 +76,12 @@ const (
 	indexTold     = 10 * time.Minute
 )
 
-// recordsShare is what part of the engine's memory as much again is for records in this process.
-const recordsShare = 20
+// What part of the engine's memory as much again is for records in this process, and for what is asked
+// about the newest posts.
+const (
+	recordsShare = 20
+	newestShare  = 8
+)
 
 // runIndex opens the index once its server is there, lets the API answer from
 // it, and stores the log until ctx ends.
@@ -105,7 +109,8 @@ func (d *Daemon) awaitIndex(ctx context.Context, options *clickhouse.Options, re
 			metrics := prometheus.NewRegistry() // of this attempt
 			x, err = index.Open(ctx, index.Config{
 				Options: options, DB: d.db, Tail: d.ingest.Tail(), Logger: d.log, Registerer: metrics, Leases: d.leases,
-				Records: int(d.cfg.ClickHouse.Memory) / recordsShare, HoldMerges: d.cfg.ClickHouse.Embedded(),
+				Records: int(d.cfg.ClickHouse.Memory) / recordsShare, Newest: int(d.cfg.ClickHouse.Memory) / newestShare,
+				HoldMerges: d.cfg.ClickHouse.Embedded(),
 			})
 			if err == nil {
 				d.registry.MustRegister(metrics)
