@@ -42,11 +42,13 @@ build: need-go ## Build bin/tributary, one static program, bin/tributary-engine 
 
 engine-lib: $(ENGINE_LIB) ## Install the library of the embedded index (npm, 570 MB)
 
-# Without npm everything but the index works. npm takes the package of this platform, if there is one; the lock file has
-# the hash of the one that this was tested with (linux, x64).
+# Without npm everything but the index works. npm takes the package of this platform, if there is one, and says nothing if
+# it cannot fetch it; the lock file has the hash of the one that this was tested with (linux, x64).
 $(ENGINE_LIB): index/engine/package-lock.json
 	@command -v npm >/dev/null || { echo "npm (with Node.js) is needed for the index, and is not here: going on without it. https://nodejs.org/" >&2; exit 0; }; \
-	npm ci --prefix index/engine --no-audit --no-fund --loglevel=error && touch $@
+	npm ci --prefix index/engine --no-audit --no-fund --loglevel=error && \
+	if ls index/engine/node_modules/@chdb/lib-* >/dev/null 2>&1; then touch $@; else \
+		echo "npm brought no library of the index for this platform: going on without it. Why, says: npm ci --prefix index/engine --loglevel=http" >&2; fi
 
 run: build engine-lib ## Run it on this machine, for development; data in ./data
 	bin/tributary serve --dev --data $(DATA)
