@@ -9,6 +9,7 @@ import (
 
 	"tributary/index/status"
 	"tributary/ingest"
+	"tributary/ingest/ap"
 )
 
 // batch is what one pass of the writer stores: the same records always make the
@@ -108,19 +109,44 @@ func (c *composer) addAuthor(b *batch, r *ingest.Record, tier ingest.Tier) error
 	if consent >= ingest.TierLive && tier < consent {
 		return nil
 	}
+	id, hash := status.AccountID(r.Actor), c.hash(r.Author, r.Domain)
+	if known, ok := c.recent.Get(id); ok && known == hash {
+		return nil
+	}
 	blob, err := encodeAuthor(r.Author, r.Domain)
 	if err != nil {
 		return err
-	}
-	id, hash := status.AccountID(r.Actor), maphash.String(c.seed, blob)
-	if known, ok := c.recent.Get(id); ok && known == hash {
-		return nil
 	}
 	c.recent.Add(id, hash)
 	author := *r
 	author.Object, author.Tier = r.Actor, consent // what became of the post does not matter
 	b.authors.add(r, c.left(&author), blob)
 	return nil
+}
+
+// hash is of all that a row of authors says.
+func (c *composer) hash(a *ap.Author, domain string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(c.seed)
+	text := func(s string) {
+		maphash.WriteComparable(&h, len(s))
+		_, _ = h.WriteString(s)
+	}
+	for _, s := range [...]string{domain, a.URI, a.Type, a.Username, a.Name, a.Note, a.URL, a.Avatar, a.Header, a.MovedTo} {
+		text(s)
+	}
+	maphash.WriteComparable(&h, [...]int64{a.Created.Unix(), int64(a.Created.Nanosecond())})
+	maphash.WriteComparable(&h, [...]bool{a.Bot, a.Locked, a.Discoverable, a.Indexable, a.Memorial, a.Suspended, a.OptOut})
+	maphash.WriteComparable(&h, [...]int{len(a.Fields), len(a.Emojis)})
+	for _, f := range a.Fields {
+		text(f.Name)
+		text(f.Value)
+	}
+	for _, e := range a.Emojis {
+		text(e.Shortcode)
+		text(e.URL)
+	}
+	return h.Sum64()
 }
 
 func (c *composer) withdraw(b *batch, r *ingest.Record) {

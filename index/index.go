@@ -69,7 +69,10 @@ type tuning struct {
 	overviewKept time.Duration // the same of what is held
 }
 
-var defaultTuning = tuning{rows: 2 * insertAtOnce, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second, trendsKept: 30 * time.Second, overviewKept: 10 * time.Minute, freshAtOnce: fresh.LoadMost}
+var defaultTuning = tuning{
+	rows: 2 * insertAtOnce, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second,
+	trendsKept: 30 * time.Second, freshAtOnce: fresh.LoadMost, overviewKept: 10 * time.Minute,
+}
 
 const defaultDatabase = "tributary"
 
@@ -84,9 +87,12 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("index: open: %w", err)
 	}
+	newest := fresh.New(cmp.Or(cfg.Newest, freshBytes))
 	x := &Index{
 		conn: conn, options: options, db: cfg.DB, tail: cfg.Tail, leases: cfg.Leases, log: cfg.Logger.With("component", "index"),
-		metrics: newMetrics(cfg.Registerer), now: time.Now, tune: defaultTuning, trends: newKept[[]TagTrend](), overview: newKept[Overview](), turns: make(semaphore, queryTurns), recent: newRecent(recentBytes), packed: newPacked(cmp.Or(cfg.Records, packedBytes)), holdsMerges: cfg.HoldMerges, latest: newLatest(), fresh: fresh.New(cmp.Or(cfg.Newest, freshBytes)),
+		metrics: newMetrics(cfg.Registerer, newest), now: time.Now, tune: defaultTuning, holdsMerges: cfg.HoldMerges,
+		trends: newKept[[]TagTrend](), overview: newKept[Overview](), turns: make(semaphore, queryTurns),
+		recent: newRecent(recentBytes), packed: newPacked(cmp.Or(cfg.Records, packedBytes)), latest: newLatest(), fresh: newest,
 	}
 	if err := x.open(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())

@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tributary/index/fresh"
 	"tributary/ingest"
 )
 
@@ -22,7 +23,7 @@ type metrics struct {
 	queries  *prometheus.HistogramVec
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(reg prometheus.Registerer, newest *fresh.Set) *metrics {
 	if reg == nil {
 		return nil
 	}
@@ -49,6 +50,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "tributary_index_query_seconds", Help: "Time to answer a question.", Buckets: prometheus.ExponentialBuckets(0.002, 2, 12),
 		}, []string{"family"}),
 	}
+	held := func(name, help string, value func() int) prometheus.GaugeFunc {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tributary_index_" + name, Help: help}, func() float64 { return float64(value()) })
+	}
+	reg.MustRegister(
+		held("newest_posts", "Newest posts that are found without a statement.", newest.Len),
+		held("newest_bytes", "Memory that they take, about.", newest.Size),
+	)
 	reg.MustRegister(m.records, m.batches, m.seconds, m.age, m.lag, m.failures, m.skipped, m.gaps, m.hours, m.queries)
 	return m
 }

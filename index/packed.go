@@ -85,7 +85,7 @@ func (p *packed) version(id, seq uint64) *version {
 // keep packs the posts of a batch: they are the newest, and will be asked for. While the index catches up
 // they are not.
 func (x *Index) keep(b *batch) {
-	if b.records >= x.tune.rows {
+	if x.behind() >= uint64(holdBehind*x.tune.rows) {
 		return
 	}
 	for i, record := range b.posts.record {

@@ -2,6 +2,7 @@ package index
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"tributary/index/language"
@@ -35,6 +36,15 @@ type postRows struct {
 	tags               [][]string
 	words, ngrams      []string
 	record             []string
+}
+
+// grow makes room for n rows more.
+func (p *postRows) grow(n int) {
+	p.id, p.seq, p.deleted, p.tier = slices.Grow(p.id, n), slices.Grow(p.seq, n), slices.Grow(p.deleted, n), slices.Grow(p.tier, n)
+	p.object, p.actor, p.domain = slices.Grow(p.object, n), slices.Grow(p.actor, n), slices.Grow(p.domain, n)
+	p.local, p.media, p.language = slices.Grow(p.local, n), slices.Grow(p.media, n), slices.Grow(p.language, n)
+	p.arrived, p.published = slices.Grow(p.arrived, n), slices.Grow(p.published, n)
+	p.tags, p.words, p.ngrams, p.record = slices.Grow(p.tags, n), slices.Grow(p.words, n), slices.Grow(p.ngrams, n), slices.Grow(p.record, n)
 }
 
 // columns in the order of postColumns.

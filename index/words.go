@@ -22,6 +22,11 @@ func wordsOf(p *ap.Post) string { return foldWords(p.Title, p.Summary, p.Text) }
 // is asked in this form, so that both agree whatever the engine thinks a word is.
 func foldWords(parts ...string) string {
 	var b strings.Builder
+	n := len(parts)
+	for _, s := range parts {
+		n += len(s)
+	}
+	b.Grow(min(n, maxWordsBytes))
 	for _, s := range parts {
 		appendWords(&b, cut(s, maxWordsBytes-b.Len()))
 	}
@@ -41,10 +46,11 @@ func cut(s string, n int) string {
 }
 
 func appendWords(b *strings.Builder, s string) {
-	if !ascii(s) {
-		s = cases.Fold().String(norm.NFKC.String(s))
-		s = norm.NFKC.String(s)
+	if ascii(s) {
+		appendASCII(b, s)
+		return
 	}
+	s = norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
 	inWord := false
 	for _, r := range s {
 		if !wordRune(r) {
@@ -55,12 +61,36 @@ func appendWords(b *strings.Builder, s string) {
 			b.WriteByte(' ')
 		}
 		inWord = true
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
 		b.WriteRune(r)
 	}
 }
+
+// appendASCII is appendWords where nothing needs to be normalised.
+func appendASCII(b *strings.Builder, s string) {
+	inWord := false
+	for i := range len(s) {
+		c := asciiWords[s[i]]
+		if c == 0 {
+			inWord = false
+			continue
+		}
+		if !inWord && b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		inWord = true
+		b.WriteByte(c)
+	}
+}
+
+// asciiWords is a letter in lower case or a digit, or 0 for what is between words.
+var asciiWords = func() (to [256]byte) {
+	for c := range byte(utf8.RuneSelf) {
+		if wordRune(rune(c)) {
+			to[c] = byte(unicode.ToLower(rune(c)))
+		}
+	}
+	return to
+}()
 
 func ascii(s string) bool {
 	for i := range len(s) {

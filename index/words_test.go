@@ -25,6 +25,21 @@ func TestFoldWords(t *testing.T) {
 	}
 }
 
+func BenchmarkFoldWords(b *testing.B) {
+	for name, text := range map[string]string{
+		"ascii":    strings.Repeat("Some words, and THEN some more. ", 6),
+		"french":   strings.Repeat("L'été dernier, où étiez-vous ? ", 6),
+		"japanese": strings.Repeat("東京タワーに行ってきました、楽しかった。", 4),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				foldWords(text)
+			}
+		})
+	}
+}
+
 func FuzzFoldWords(f *testing.F) {
 	f.Add("Hello, “Café” İstanbul ǅ ﬃ 東京")
 	f.Fuzz(func(t *testing.T, text string) {

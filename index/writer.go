@@ -144,6 +144,9 @@ func (x *Index) gather(ctx context.Context, reader *ingest.Reader, c *composer, 
 		}
 		if b.empty() {
 			wait, stop = renew(ctx, stop, x.tune.linger)
+			if len(news.Entries) == readAtOnce {
+				b.posts.grow(x.tune.rows) // there will be more
+			}
 		}
 		b.gaps = append(b.gaps, news.Events...)
 		x.take(b, c, news.Entries)
