@@ -59,6 +59,7 @@ func TestBlockOfSoftware(t *testing.T) {
 	if err != nil || len(would.Subscribers) != 1 || would.Subscribers[0].Actor != server.URI || e.Subscriptions().Count() != 2 {
 		t.Fatalf("%+v, %v", would, err)
 	}
+	e.ingest.CatchUp()
 	tip := e.ingest.Tail.Tip()
 	if _, err := e.Block(t.Context(), block); err != nil {
 		t.Fatal(err)
