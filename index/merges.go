@@ -9,7 +9,7 @@ import (
 // when they find much at once. Bounds: how far behind, in batches, and for how many batches merges are
 // held, as each part that waits costs a search half a millisecond.
 const (
-	holdBehind = 4
+	holdBehind = 1
 	holdFor    = 64
 	holdPause  = 2 * time.Second // without a batch, after which nothing is held any more
 )

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"tributary/index/engine/chdb"
 )
@@ -74,6 +75,9 @@ func query(conn *chdb.Conn, q *request, st statement, out *output) error {
 // pieceSize is how much of an INSERT's data is handed over at once, in bytes.
 const pieceSize = 1 << 20
 
+// pieces are used again: as garbage they would be most of what there is.
+var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
+
 // insert hands the data over as it comes and commits at its end; a body that is cut off is not committed.
 func insert(conn *chdb.Conn, q *request, st statement, data io.Reader) error {
 	i, err := conn.Insert(chdb.Statement{SQL: st.text, Format: st.format, Params: q.params})
@@ -81,7 +85,9 @@ func insert(conn *chdb.Conn, q *request, st statement, data io.Reader) error {
 		return err
 	}
 	defer i.Close()
-	buffer := make([]byte, pieceSize)
+	piece, _ := pieces.Get().(*[pieceSize]byte)
+	defer pieces.Put(piece)
+	buffer := piece[:]
 	for {
 		n, end := fill(data, buffer)
 		if end != nil && !errors.Is(end, io.EOF) {

@@ -73,6 +73,9 @@ func (b *blocks) Read(p []byte) (n int, err error) {
 	return n, b.err
 }
 
+// startSize is what of a body is read to find out whether it is the data of an INSERT, in bytes.
+const startSize = 8 << 10
+
 // readStatement reads the text of a request: what the address holds, then the body. What follows in the body
 // as data of an INSERT is left there.
 func readStatement(q *request, body io.Reader) (statement, io.Reader, error) {
@@ -80,14 +83,22 @@ func readStatement(q *request, body io.Reader) (statement, io.Reader, error) {
 	if q.query != "" && !strings.HasSuffix(q.query, "\n") {
 		text = append(text, '\n')
 	}
-	start, err := io.ReadAll(io.LimitReader(body, MaxStatement+1))
-	if err != nil {
+	start := make([]byte, startSize)
+	n, err := fill(body, start)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return statement{}, nil, refuse(networkError, "reading the body: %s", err)
 	}
-	text = append(text, start...)
+	text = append(text, start[:n]...)
+	// Where data have begun, what comes behind changes nothing of the statement.
 	s, err := parseStatement(string(text))
-	if err != nil {
-		return s, nil, err
+	if err != nil || s.data == "" {
+		rest, err := io.ReadAll(io.LimitReader(body, int64(MaxStatement+1-n)))
+		if err != nil {
+			return statement{}, nil, refuse(networkError, "reading the body: %s", err)
+		}
+		if s, err = parseStatement(string(append(text, rest...))); err != nil {
+			return s, nil, err
+		}
 	}
 	if s.insert {
 		data := io.MultiReader(strings.NewReader(s.data), body)
