@@ -64,6 +64,8 @@ type tuning struct {
 	rollupPause time.Duration // between two passes over the touched hours
 	trendsKept  time.Duration // how long an answer about trends stays as it is
 
+	holdBehind uint64 // records behind the log from which on merges are held
+
 	freshAtOnce int // posts that one statement loads into fresh
 
 	overviewKept time.Duration // the same of what is held
@@ -72,6 +74,7 @@ type tuning struct {
 var defaultTuning = tuning{
 	rows: 2 * insertAtOnce, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second,
 	trendsKept: 30 * time.Second, freshAtOnce: fresh.LoadMost, overviewKept: 10 * time.Minute,
+	holdBehind: 2 * insertAtOnce,
 }
 
 const defaultDatabase = "tributary"

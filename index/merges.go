@@ -5,19 +5,18 @@ import (
 	"time"
 )
 
-// While the index catches up, what it stores waits for its merges: they cost as much as storing it, and less
-// when they find much at once. Bounds: how far behind, in batches, and for how many batches merges are
-// held, as each part that waits costs a search half a millisecond.
+// While the index catches up, what it stores waits for its merges: they cost half as much as storing it, and less
+// when they find much at once. Bounds: for how many batches merges are held, as each part that waits costs
+// a search half a millisecond.
 const (
-	holdBehind = 1
-	holdFor    = 64
-	holdPause  = 2 * time.Second // without a batch, after which nothing is held any more
+	holdFor   = 64
+	holdPause = 2 * time.Second // without a batch, after which nothing is held any more
 )
 
 // merges are held by the goroutine that stores.
 type merges struct {
 	held   bool
-	behind int // batches that were stored far behind the log, in a row
+	behind int // batches that were stored behind the log, in a row
 	last   time.Time
 }
 
@@ -27,7 +26,11 @@ func (x *Index) paceMerges(ctx context.Context) {
 		return
 	}
 	x.merges.last = time.Now()
-	if x.behind() < uint64(holdBehind*x.tune.rows) {
+	bound := x.tune.holdBehind
+	if x.merges.held {
+		bound /= 16 // until it has nearly caught up
+	}
+	if x.behind() < bound {
 		x.merges.behind = 0
 		x.holdMerges(ctx, false)
 		return

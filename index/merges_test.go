@@ -16,17 +16,17 @@ func TestMergesAreHeldOnlyFarBehindTheLog(t *testing.T) {
 	}
 	defer x.Close()
 	merge := func() error { return x.conn.Exec(ctx, `OPTIMIZE TABLE posts FINAL`) }
-	x.tune.rows = 0 // which is always behind
+	x.tune.holdBehind = 0 // which is always behind
 	x.paceMerges(ctx)
 	if merge() == nil {
 		t.Error("far behind, posts are merged")
 	}
-	x.tune.rows = 1000
+	x.tune.holdBehind = 1000
 	x.paceMerges(ctx)
 	if err := merge(); err != nil {
 		t.Error("not far behind:", err)
 	}
-	x.tune.rows = 0
+	x.tune.holdBehind = 0
 	x.paceMerges(ctx)
 	x.letGo(ctx)
 	if err := merge(); err != nil {

@@ -82,10 +82,13 @@ func (p *packed) version(id, seq uint64) *version {
 	return &version{id: id, seq: seq, tier: k.tier, arrived: time.UnixMilli(k.arrived), record: string(record)}
 }
 
+// keepBehind is how many records behind the log the posts that are stored are not the newest.
+const keepBehind = 4 * insertAtOnce
+
 // keep packs the posts of a batch: they are the newest, and will be asked for. While the index catches up
 // they are not.
 func (x *Index) keep(b *batch) {
-	if x.behind() >= uint64(holdBehind*x.tune.rows) {
+	if x.behind() >= keepBehind {
 		return
 	}
 	for i, record := range b.posts.record {

@@ -144,7 +144,7 @@ func (x *Index) gather(ctx context.Context, reader *ingest.Reader, c *composer, 
 		}
 		if b.empty() {
 			wait, stop = renew(ctx, stop, x.tune.linger)
-			if len(news.Entries) == readAtOnce {
+			if x.behind() >= uint64(x.tune.rows) {
 				b.posts.grow(x.tune.rows) // there will be more
 			}
 		}

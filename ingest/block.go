@@ -122,12 +122,40 @@ func (b *blocks) purge() {
 	b.cache.Purge()
 }
 
+// Bytes of one fetch behind the ring: for readers of some records, and for those that read much.
+const (
+	blockFetchBytes = 128 << 10
+	bulkFetchBytes  = 512 << 10
+)
+
 // loadBlock fetches and decodes [from, to) and applies what the window said.
 func (t *Tail) loadBlock(ctx context.Context, from, to int64) ([]*Entry, error) {
-	e := *t.epochs.Load()
+	return t.loadRecords(ctx, from, to, false)
+}
+
+// loadBulk is loadBlock for one who reads much and shares it with nobody: no more than one fetch brings, or is
+// left of.
+func (t *Tail) loadBulk(ctx context.Context, from, to int64) ([]*Entry, error) {
+	return t.loadRecords(ctx, from, to, true)
+}
+
+// fetchCold reads records behind the ring.
+func (t *Tail) fetchCold(ctx context.Context, offset, maxBytes int64) (page, error) {
+	p, err := t.topic.fetch(ctx, offset, maxBytes, time.Second)
+	if err == nil {
+		t.logStart.Store(p.start)
+	}
+	return p, err
+}
+
+func (t *Tail) loadRecords(ctx context.Context, from, to int64, bulk bool) ([]*Entry, error) {
+	e, maxBytes := *t.epochs.Load(), int64(blockFetchBytes)
+	if bulk {
+		maxBytes = bulkFetchBytes
+	}
 	var entries []*Entry
 	for offset := from; offset < to; {
-		p, err := t.topic.fetch(ctx, offset, fetchMaxBytes/2, time.Second)
+		records, err := t.pages.read(ctx, offset, maxBytes)
 		if errors.Is(err, kafka.OffsetOutOfRange) {
 			start, _, err := t.topic.bounds(ctx)
 			if err != nil {
@@ -143,11 +171,10 @@ func (t *Tail) loadBlock(ctx context.Context, from, to int64) ([]*Entry, error) 
 		if err != nil {
 			return nil, err
 		}
-		t.logStart.Store(p.start)
-		if len(p.records) == 0 {
+		if len(records) == 0 {
 			return entries, nil
 		}
-		for _, f := range p.records {
+		for _, f := range records {
 			if f.offset >= to {
 				break
 			}
@@ -155,7 +182,9 @@ func (t *Tail) loadBlock(ctx context.Context, from, to int64) ([]*Entry, error) 
 			t.recall(entry)
 			entries = append(entries, entry)
 		}
-		offset = p.records[len(p.records)-1].offset + 1
+		if offset = records[len(records)-1].offset + 1; bulk && len(entries) > 0 {
+			break
+		}
 	}
 	return entries, nil
 }

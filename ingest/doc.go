@@ -13,7 +13,8 @@
 //	appender.go               batches by what waits
 //	fold.go window.go         what a record means, given what came before it
 //	entry.go snowflake.go     a record as readers get it; ids
-//	tail.go ring.go block.go  one reading of the log for all readers, hot and cold
+//	tail.go ring.go           one reading of the log for all readers
+//	block.go pages.go         what readers far behind share: decoded records; what the last fetches brought
 //	seqat.go                  which seq a time is
 //	reader.go withdrawn.go    a pull cursor with a view; what is hidden since
 //	epochs.go marks.go open.go   seqs that never go back; is it still the same log?

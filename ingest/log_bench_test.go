@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -112,5 +113,31 @@ func BenchmarkHotRead(b *testing.B) {
 			}
 			got, n = got+len(batch.Entries), n+len(batch.Entries)
 		}
+	}
+}
+
+// BenchmarkColdRead is what a reader costs that stands far behind, per record, the broker's part in this process
+// included: some records at a time, as a lane or a stream asks for, and many, as the index does.
+func BenchmarkColdRead(b *testing.B) {
+	const records = 50_000
+	env := ingesttest.New(b)
+	for i := 0; i < records; i += 250 {
+		env.Broker.Produce(values(b, "a.example", i, i+250)...)
+	}
+	env.CatchUp()
+	for _, limit := range []int{32, 1024} {
+		b.Run(fmt.Sprint(limit), func(b *testing.B) {
+			b.ReportAllocs()
+			for n := 0; n < b.N; {
+				r := env.Tail.Reader(ingest.ViewStream, 1)
+				for got := 0; got < records/2 && n < b.N; {
+					batch, err := r.Next(b.Context(), limit)
+					if err != nil {
+						b.Fatal(err)
+					}
+					got, n = got+len(batch.Entries), n+len(batch.Entries)
+				}
+			}
+		})
 	}
 }

@@ -43,7 +43,7 @@ func (t *Tail) open(ctx context.Context, first *lease.Opening, size int) (positi
 		return 0, err
 	}
 	t.logStart.Store(start)
-	t.blocks = newBlocks(t.loadBlock)
+	t.blocks, t.pages = newBlocks(t.loadBlock), newPages(t.fetchCold)
 	if position, err = t.load(ctx, size); err != nil {
 		return 0, err
 	}

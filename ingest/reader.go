@@ -172,13 +172,11 @@ func (r *Reader) fillCold(ctx context.Context, limit int) ([]Event, error) {
 		r.cursor = max(r.cursor, floor)
 		return events, nil
 	}
-	entries, err := t.blocks.read(ctx, offset, end)
+	entries, next, err := t.cold(ctx, offset, end, limit)
 	if err != nil {
 		return nil, err
 	}
-	if len(entries) == 0 {
-		// The block ends here, or its records have just expired.
-		next := (offset/blockRecords + 1) * blockRecords
+	if len(entries) == 0 { // or they have just expired
 		if start := t.logStart.Load(); start > offset {
 			next = start
 			events = append(events, Event{Name: EventExpired, From: r.cursor, To: e.seqOf(start)})
@@ -198,6 +196,20 @@ func (r *Reader) fillCold(ctx context.Context, limit int) ([]Event, error) {
 		r.cursor = floor
 	}
 	return events, nil
+}
+
+// bulkLeast is how many records a reader asks for at once that gets them past the shared blocks.
+const bulkLeast = 256
+
+// cold reads records from offset on and below end; where there are none, next is where the next may be.
+func (t *Tail) cold(ctx context.Context, offset, end int64, limit int) (entries []*Entry, next int64, err error) {
+	if limit >= bulkLeast {
+		next = min(offset+int64(limit), end)
+		entries, err = t.loadBulk(ctx, offset, next)
+		return entries, next, err
+	}
+	entries, err = t.blocks.read(ctx, offset, end)
+	return entries, (offset/blockRecords + 1) * blockRecords, err
 }
 
 // visible drops from buf what the view does not show.

@@ -28,6 +28,7 @@ type Tail struct {
 
 	ring      *ring
 	blocks    *blocks
+	pages     *pages
 	withdrawn *withdrawnSet
 	epochs    atomic.Pointer[epochs]
 	logStart  atomic.Int64 // first offset in the log, as last heard
@@ -215,6 +216,7 @@ func (t *Tail) regress(ctx context.Context, from int64, reason string) error {
 	t.metrics.event(EventRegressed)
 	t.epochs.Store(&raised)
 	t.blocks.purge()
+	t.pages.purge()
 	t.marks = t.marks.before(from)
 	t.next, t.ceiling = from, ceiling
 	return t.announce(ctx, first, reason)
