@@ -7,8 +7,11 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// pageCacheBytes bounds what pages keeps, decompressed.
-const pageCacheBytes = 4 << 20
+// Bounds of what pages keeps, decompressed: all are looked through for one offset.
+const (
+	pageCacheBytes = 4 << 20
+	pagesMost      = 64
+)
 
 // pages keeps the records of the last fetches behind the ring, as they stand in the log: a server sends
 // whole batches, of which one block is a small part, and whoever reads on wants what follows.
@@ -28,7 +31,7 @@ type keptPage struct {
 
 func newPages(fetch func(ctx context.Context, offset, maxBytes int64) (page, error)) *pages {
 	p := &pages{fetch: fetch}
-	p.kept, _ = simplelru.NewLRU(1<<20, func(_ int64, k keptPage) { p.bytes -= k.bytes }) // bounded by bytes
+	p.kept, _ = simplelru.NewLRU(pagesMost, func(_ int64, k keptPage) { p.bytes -= k.bytes })
 	return p
 }
 
