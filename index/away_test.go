@@ -46,8 +46,8 @@ func (l *line) set(cut bool) {
 	}
 }
 
-func TestTheServerGoesAway(t *testing.T) {
-	ctx := context.Background()
+// cuttable is an index whose way to the server can be cut, and is not there yet; its writer does not run.
+func cuttable(t *testing.T) (*env, *line) {
 	e := newEnv(t, quick)
 	e.put(dated(1, time.Now()))
 	e.stop()
@@ -57,9 +57,39 @@ func TestTheServerGoesAway(t *testing.T) {
 			return new(net.Dialer).DialContext(ctx, "tcp", addr)
 		}
 	}
-	cuttable := *e.options
-	cuttable.DialContext = l.connect
-	e.options = &cuttable
+	options := *e.options
+	options.DialContext = l.connect
+	e.options = &options
+	return e, l
+}
+
+// What questions need in memory is loaded as soon as the server is there.
+func TestMemoryIsLoadedLater(t *testing.T) {
+	e, l := cuttable(t)
+	x, err := Open(t.Context(), Config{Options: e.options, DB: e.DB, Tail: e.Tail, Logger: e.log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	x.tune = quick
+	l.set(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	running.Go(func() { _ = x.Run(ctx) })
+	time.Sleep(50 * time.Millisecond) // some tries
+	if x.latest.loaded() || x.fresh.On() {
+		t.Fatal("they are loaded without a server")
+	}
+	l.set(false)
+	e.await("they are not loaded", func() bool { return x.latest.loaded() && x.fresh.On() && x.fresh.Len() == 1 })
+}
+
+func TestTheServerGoesAway(t *testing.T) {
+	ctx := context.Background()
+	e, l := cuttable(t)
+	e.newest = -1 // what is in memory needs no server
 	e.start()
 	want := []string{dated(1, time.Now()).Object}
 	for round := range 5 {

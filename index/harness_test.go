@@ -69,7 +69,7 @@ type env struct {
 	stop    func()
 }
 
-var quick = tuning{rows: 8192, linger: time.Millisecond, idle: 5 * time.Millisecond, rollupPause: time.Millisecond, freshAtOnce: fresh.LoadMost}
+var quick = tuning{rows: 8192, linger: time.Millisecond, idle: 5 * time.Millisecond, rollupPause: time.Millisecond, freshAtOnce: fresh.LoadMost, loadPause: 10 * time.Millisecond}
 
 func newEnv(t testing.TB, tune tuning) *env {
 	t.Helper()

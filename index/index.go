@@ -66,7 +66,8 @@ type tuning struct {
 
 	holdBehind uint64 // records behind the log from which on merges are held
 
-	freshAtOnce int // posts that one statement loads into fresh
+	freshAtOnce int           // posts that one statement loads into fresh
+	loadPause   time.Duration // between two tries to load what questions need in memory
 
 	overviewKept time.Duration // the same of what is held
 }
@@ -74,7 +75,7 @@ type tuning struct {
 var defaultTuning = tuning{
 	rows: 2 * insertAtOnce, linger: 120 * time.Millisecond, idle: time.Second, rollupPause: 30 * time.Second,
 	trendsKept: 30 * time.Second, freshAtOnce: fresh.LoadMost, overviewKept: 10 * time.Minute,
-	holdBehind: 2 * insertAtOnce,
+	holdBehind: 2 * insertAtOnce, loadPause: 10 * time.Second,
 }
 
 const defaultDatabase = "tributary"

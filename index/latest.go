@@ -150,12 +150,19 @@ func only(r *ingest.Record) bool {
 	return r.Kind == ingest.KindCreate && r.ID == firstID(r.Time)|r.Seq&idSeqMask
 }
 
+// loaded reports whether it says something.
+func (l *latest) loaded() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.on
+}
+
 // loadLatest loads it if nobody else writes. Without it, questions only cost more.
 func (x *Index) loadLatest(ctx context.Context) {
 	begun := time.Now()
 	if err := x.latest.load(ctx, x.conn); err != nil {
 		if ctx.Err() == nil {
-			x.log.Warn("versions of posts cannot be loaded, every question asks for them", "err", err)
+			x.log.Warn("versions of posts cannot be loaded, trying again; every question asks for them", "err", err)
 		}
 		return
 	}

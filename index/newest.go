@@ -49,35 +49,36 @@ func (p *postRows) terms(terms []fresh.Term, i int) []fresh.Term {
 // loadFresh reads the newest posts that are stored, before any is added. Without them questions only cost more.
 func (x *Index) loadFresh(ctx context.Context) {
 	x.fresh.Restart()
-	x.loadOlder(ctx)
+	if _, err := x.loadOlder(ctx); err != nil && ctx.Err() == nil {
+		x.log.Warn("the newest posts cannot be loaded, trying again; questions about them cost more", "err", err)
+	}
 }
 
 // fillFresh reads those before them, while others are added, until there is no room.
 func (x *Index) fillFresh(ctx context.Context) {
-	for x.fresh.On() && x.loadOlder(ctx) {
+	for ctx.Err() == nil {
+		switch more, err := x.loadOlder(ctx); {
+		case err != nil:
+			sleep(ctx, x.tune.loadPause)
+		case !more:
+			return
+		}
 	}
 }
 
-// loadOlder reads some posts; false when that was the last time.
-func (x *Index) loadOlder(ctx context.Context) bool {
+// loadOlder reads some posts; false when there is nothing to read, or no room.
+func (x *Index) loadOlder(ctx context.Context) (bool, error) {
 	below, ok := x.fresh.Older()
 	if !ok {
-		return false
+		return false, nil
 	}
 	posts, floor, err := x.postsBelow(ctx, below, x.tune.freshAtOnce)
-	if err != nil {
+	if err != nil || floor >= below { // so many versions of one post
 		x.fresh.Stop()
-		if ctx.Err() == nil {
-			x.log.Warn("posts cannot be loaded, questions about them cost more", "err", err)
-		}
-		return false
-	}
-	if floor >= below { // so many versions of one post
-		x.fresh.Stop()
-		return false
+		return false, err
 	}
 	x.fresh.Load(posts, floor)
-	return true
+	return true, nil
 }
 
 // postsBelow reads most versions with the highest ids below a bound, and says from which id on it read all.

@@ -152,7 +152,7 @@ func (w *world) updateActor(of *ingest.Record) *ingest.Record {
 
 // disturb restarts the writer wherever it is, cuts batches elsewhere, replays, merges.
 func (w *world) disturb() {
-	w.tune = tuning{rows: 1 + w.rand.IntN(20), linger: time.Duration(w.rand.IntN(20)) * time.Millisecond, idle: 5 * time.Millisecond, rollupPause: time.Millisecond, freshAtOnce: pick(w.rand, []int{8, 20, fresh.LoadMost})}
+	w.tune = tuning{rows: 1 + w.rand.IntN(20), linger: time.Duration(w.rand.IntN(20)) * time.Millisecond, idle: 5 * time.Millisecond, rollupPause: time.Millisecond, freshAtOnce: pick(w.rand, []int{8, 20, fresh.LoadMost}), loadPause: time.Millisecond}
 	w.newest = pick(w.rand, []int{-1, 1000, 8000, freshBytes})
 	switch w.rand.IntN(4) {
 	case 0:

@@ -62,10 +62,7 @@ func (x *Index) serve(ctx context.Context, term lease.Term) error {
 	batches := make(chan *batch)
 	var composing sync.WaitGroup
 	if !x.leases.Shared() {
-		composing.Go(func() {
-			x.loadPacked(ctx)
-			x.fillFresh(ctx)
-		})
+		composing.Go(func() { x.loadRest(ctx) })
 	}
 	var failed error
 	composing.Go(func() {
@@ -76,6 +73,16 @@ func (x *Index) serve(ctx context.Context, term lease.Term) error {
 	cancel()
 	composing.Wait()
 	return failed
+}
+
+// loadRest loads, while batches are stored, what questions need in memory and was not loaded before.
+func (x *Index) loadRest(ctx context.Context) {
+	for !x.latest.loaded() && ctx.Err() == nil {
+		sleep(ctx, x.tune.loadPause)
+		x.loadLatest(ctx)
+	}
+	x.loadPacked(ctx)
+	x.fillFresh(ctx)
 }
 
 // takeOver finds out where the last node stopped; false when ctx ended first.
