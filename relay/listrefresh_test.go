@@ -325,10 +325,10 @@ func TestListAtAnotherNode(t *testing.T) {
 	peer := newPeer(t)
 	server, alice := peer.account("server", nil), peer.account("alice", nil)
 	l := newLibrary(t, peer.host(), "a.example")
+	e.subscribe(server) // the other node does not know yet
 	if _, err := other.SubscribeList(t.Context(), ListSubscription{URL: l.URL}, false); err != nil {
 		t.Fatal(err)
 	}
-	e.subscribe(server) // this node has not read the list yet
 	e.refresh(t.Context())
 	if got := e.post(alice, alice.create(1)); got != 403 || e.Subscriptions().Count() != 0 {
 		t.Errorf("%d, subscribers %+v", got, e.Subscriptions().List())

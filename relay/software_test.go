@@ -154,11 +154,11 @@ func TestBlockOfSoftwareAtAnotherNode(t *testing.T) {
 	bad := newPeer(t)
 	runs.set(bad, "spamware")
 	other := e.node(Config{})
+	server, alice := bad.account("server", nil), bad.account("alice", nil)
+	e.subscribe(server) // the other node does not know yet
 	if _, err := other.Block(t.Context(), Block{Scope: ScopeSoftware, Key: "spamware"}); err != nil {
 		t.Fatal(err)
 	}
-	server, alice := bad.account("server", nil), bad.account("alice", nil)
-	e.subscribe(server) // this node does not know the block yet
 	e.ask(runs)
 	e.refresh(t.Context())
 	if e.Subscriptions().Count() != 0 {
