@@ -249,7 +249,7 @@ func (a *Admission) admitKnown(ctx context.Context, r *Record, known objectState
 	if r.Tier == TierNone {
 		return a.madePrivate(ctx, r, known)
 	}
-	r.ID, r.PrevTier, r.PrevGrant = known.id, known.tier, known.grant
+	r.ID, r.PrevTier, r.PrevGrant, r.PrevTopics = known.id, known.tier, known.grant, known.topics
 	if _, v := fold(&known, r); !v.dropped {
 		return OutcomeAccepted, a.append(ctx, r)
 	}
@@ -347,7 +347,7 @@ func (a *Admission) admitDelete(ctx context.Context, in Arrival) (Outcome, error
 		Activity: act.Type, LDSigned: act.LDSigned, Raw: in.Raw,
 	}
 	if ok {
-		r.ID, r.PrevTier, r.PrevGrant = known.id, known.tier, known.grant
+		r.ID, r.PrevTier, r.PrevGrant, r.PrevTopics = known.id, known.tier, known.grant, known.topics
 	}
 	return OutcomeAccepted, a.appendDelete(ctx, r)
 }
@@ -528,7 +528,7 @@ func (a *Admission) known(ctx context.Context, key Hash) (objectState, bool, err
 	if s, ok := a.log.tail.known(key); ok {
 		return s, true, nil
 	}
-	row := a.db.Row(ctx, `SELECT hash, id, seq, owner, tier, granted, version, content, tombstone
+	row := a.db.Row(ctx, `SELECT `+objectColumns+`
 		FROM objects WHERE hash = $1`, key[:])
 	_, s, err := scanObject(row)
 	switch {
@@ -569,6 +569,6 @@ func (a *Admission) author(ctx context.Context, uri string) (knownAuthor, error)
 func (a *Admission) appendGone(ctx context.Context, row fetchRow, known objectState) error {
 	return a.append(ctx, &Record{
 		Kind: KindDelete, Object: row.uri, Owner: known.owner[:], Domain: row.host, ID: known.id, Version: a.now().UnixMilli(),
-		PrevTier: known.tier, PrevGrant: known.grant, Grant: row.grant, Giver: row.giver, Verified: VerifiedFetch,
+		PrevTier: known.tier, PrevGrant: known.grant, PrevTopics: known.topics, Grant: row.grant, Giver: row.giver, Verified: VerifiedFetch,
 	})
 }

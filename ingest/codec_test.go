@@ -22,7 +22,7 @@ func fullRecord() *Record {
 		Domain: "a.example", Version: at.UnixMilli(), Content: 0xfedcba9876543210, Tier: TierSearch, PrevTier: TierLive,
 		Grant: GrantSubscriber, PrevGrant: GrantStream, Giver: "b.example", Verified: VerifiedHTTP, Activity: "Update",
 		LDSigned: true, Raw: []byte(`{"type":"Update"}`), Scope: ScopeActor, Base: 77, Reason: "because", AuthorAt: at.UnixMilli(),
-		Owner: []byte("0123456789abcdef"),
+		Owner: []byte("0123456789abcdef"), PrevTopics: 0x4000900000000000,
 		Author: &ap.Author{
 			URI: "https://a.example/users/alice", Type: "Person", Username: "alice", Name: "Alice", Note: "<p>hi</p>",
 			URL: "https://a.example/@alice", Avatar: "https://a.example/a.png", Header: "https://a.example/h.png", Created: at,

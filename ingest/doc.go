@@ -22,6 +22,7 @@
 //	export.go restored.go     the log out of a backup; what restored positions mean
 //	statecursor.go pending.go the fold, written to the state database
 //	tiers.go                  how many posts stand at each tier
+//	topics.go                 what hashtags and languages a post may have had, for who wanted it for them
 //	admission.go consent.go   what may enter, how far it may travel
 //	fetchqueue.go             what its origin must give first
 //

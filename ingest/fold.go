@@ -9,6 +9,7 @@ type objectState struct {
 	content   uint64
 	tier      Tier
 	grant     Grant
+	topics    Topics
 	tombstone bool
 }
 
@@ -21,6 +22,7 @@ type verdict struct {
 	grant     Grant
 	prevTier  Tier
 	prevGrant Grant
+	topics    Topics // it may have had before
 }
 
 // face is the verdict that the record's own bytes suggest. A correction is kept
@@ -33,12 +35,13 @@ func face(r *Record) verdict {
 	}
 	return verdict{
 		kind: r.Kind, id: id, tier: r.Tier, grant: r.Grant,
-		prevTier: r.PrevTier, prevGrant: r.PrevGrant,
+		prevTier: r.PrevTier, prevGrant: r.PrevGrant, topics: r.PrevTopics,
 	}
 }
 
 func (v verdict) applyTo(r *Record) {
 	r.Kind, r.ID, r.Tier, r.Grant, r.PrevTier, r.PrevGrant = v.kind, v.id, v.tier, v.grant, v.prevTier, v.prevGrant
+	r.PrevTopics = v.topics
 }
 
 // fold says what a record about an object means, given what is known of the
@@ -71,7 +74,7 @@ func fold(known *objectState, r *Record) (objectState, verdict) {
 	case known.tombstone || foreign:
 		return *known, verdict{dropped: true, kind: r.Kind, id: known.id}
 	}
-	v.id, v.prevTier, v.prevGrant = known.id, known.tier, known.grant
+	v.id, v.prevTier, v.prevGrant, v.topics = known.id, known.tier, known.grant, known.topics
 	switch r.Kind {
 	case KindDelete:
 		if r.isActor() {
@@ -99,12 +102,14 @@ func (known *objectState) binds(owner Hash) bool {
 }
 
 func foldFirst(r *Record, v verdict) (objectState, verdict) {
+	topics := r.PrevTopics.and(topicsOf(r.Post))
 	if r.ID == 0 && r.Kind != KindDelete && !r.isActor() {
-		v.kind, v.prevTier, v.prevGrant = KindCreate, TierNone, GrantNone
+		v.kind, v.prevTier, v.prevGrant, v.topics = KindCreate, TierNone, GrantNone, 0
+		topics = topicsOf(r.Post)
 	}
 	state := objectState{
 		id: v.id, seq: r.Seq, owner: r.owner(), version: r.Version, content: r.Content,
-		tier: v.tier, grant: v.grant,
+		tier: v.tier, grant: v.grant, topics: topics,
 	}
 	if r.Kind == KindDelete {
 		state.tombstone, state.tier, state.version = true, TierNone, 0
@@ -114,7 +119,7 @@ func foldFirst(r *Record, v verdict) (objectState, verdict) {
 
 func (known *objectState) entomb(r *Record) objectState {
 	next := *known
-	next.seq, next.tombstone, next.tier = r.Seq, true, TierNone
+	next.seq, next.tombstone, next.tier, next.topics = r.Seq, true, TierNone, 0
 	return next
 }
 
@@ -125,7 +130,7 @@ func (known *objectState) upgrade(r *Record, v verdict) (objectState, verdict) {
 		return *known, v
 	}
 	next := *known
-	next.seq, next.tier = r.Seq, max(r.Tier, known.tier)
+	next.seq, next.tier, next.topics = r.Seq, max(r.Tier, known.tier), known.topics.and(topicsOf(r.Post))
 	if firstRelayable {
 		next.grant = r.Grant
 	}
@@ -149,6 +154,7 @@ func (known *objectState) edit(r *Record, v verdict) (objectState, verdict) {
 	}
 	next := *known
 	next.seq, next.version, next.content, next.tier = r.Seq, r.Version, r.Content, r.Tier
+	next.topics = known.topics.and(topicsOf(r.Post))
 	if r.Grant.Relayable() || !known.grant.Relayable() {
 		next.grant = r.Grant
 	}

@@ -193,7 +193,7 @@ func (t *Tail) loadWindow(ctx context.Context, db querier, size int) error {
 		state objectState
 	}
 	var newestFirst []row
-	err := each(ctx, db, "window", `SELECT hash, id, seq, owner, tier, granted, version, content, tombstone
+	err := each(ctx, db, "window", `SELECT `+objectColumns+`
 		FROM objects ORDER BY seq DESC LIMIT $1`, func(rows *sql.Rows) error {
 		key, s, err := scanObject(rows)
 		newestFirst = append(newestFirst, row{key, s})
@@ -219,12 +219,12 @@ func (t *Tail) loadWithdrawn(ctx context.Context, db querier, _ int) error {
 }
 
 func (t *Tail) loadCorrections(ctx context.Context, db querier, _ int) error {
-	return each(ctx, db, "corrections", `SELECT seq, dropped, kind, id, tier, granted, prev_tier, prev_granted
+	return each(ctx, db, "corrections", `SELECT seq, dropped, kind, id, tier, granted, prev_tier, prev_granted, prev_topics
 		FROM corrections WHERE seq >= $1`, func(rows *sql.Rows) error {
 		var v verdict
-		var seq, dropped, id int64
-		err := rows.Scan(&seq, &dropped, &v.kind, &id, &v.tier, &v.grant, &v.prevTier, &v.prevGrant)
-		v.dropped, v.id = dropped != 0, uint64(id)
+		var seq, dropped, id, topics int64
+		err := rows.Scan(&seq, &dropped, &v.kind, &id, &v.tier, &v.grant, &v.prevTier, &v.prevGrant, &topics)
+		v.dropped, v.id, v.topics = dropped != 0, uint64(id), Topics(topics)
 		t.corrections[uint64(seq)] = v
 		return err
 	}, int64(t.Start()))
@@ -247,13 +247,16 @@ func each(ctx context.Context, db querier, what, query string, scan func(*sql.Ro
 	return nil
 }
 
-// scanObject reads a row of objects: hash, id, seq, owner, tier, granted, version, content, tombstone.
+// objectColumns are what scanObject reads of objects.
+const objectColumns = `hash, id, seq, owner, tier, granted, version, content, topics, tombstone`
+
+// scanObject reads a row of objects.
 func scanObject(row interface{ Scan(...any) error }) (Hash, objectState, error) {
 	var s objectState
 	var hash, owner []byte
-	var id, seq, content, tombstone int64
-	err := row.Scan(&hash, &id, &seq, &owner, &s.tier, &s.grant, &s.version, &content, &tombstone)
-	s.id, s.seq, s.content, s.tombstone = uint64(id), uint64(seq), uint64(content), tombstone != 0
+	var id, seq, content, topics, tombstone int64
+	err := row.Scan(&hash, &id, &seq, &owner, &s.tier, &s.grant, &s.version, &content, &topics, &tombstone)
+	s.id, s.seq, s.content, s.topics, s.tombstone = uint64(id), uint64(seq), uint64(content), Topics(topics), tombstone != 0
 	s.owner = hashFrom(owner)
 	return hashFrom(hash), s, err
 }

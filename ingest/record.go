@@ -108,6 +108,8 @@ type Record struct {
 	AuthorAt  int64        `cbor:"22,keyasint,omitempty"` // when Author was fetched, ms since 1970: an older snapshot cannot undo a withdrawal
 	Owner     []byte       `cbor:"23,keyasint,omitempty"` // hash of the owner's URI, where only that is known (a Delete that the origin's 410 stands for)
 
+	PrevTopics Topics `cbor:"24,keyasint,omitempty"` // what the post may have had before this record
+
 	Seq    uint64    `cbor:"-"` // base + offset; set by the reader
 	Offset int64     `cbor:"-"` // in the partition; set by the reader
 	Time   time.Time `cbor:"-"` // when it was appended (ms); set by the reader

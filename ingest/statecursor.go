@@ -271,20 +271,20 @@ func (w *stateWriter) entry(e *Entry) error {
 }
 
 func (w *stateWriter) correction(seq uint64, v verdict) error {
-	return w.exec(`INSERT INTO corrections (seq, dropped, kind, id, tier, granted, prev_tier, prev_granted)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (seq) DO NOTHING`,
-		int64(seq), asInt(v.dropped), v.kind, int64(v.id), v.tier, v.grant, v.prevTier, v.prevGrant)
+	return w.exec(`INSERT INTO corrections (seq, dropped, kind, id, tier, granted, prev_tier, prev_granted, prev_topics)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (seq) DO NOTHING`,
+		int64(seq), asInt(v.dropped), v.kind, int64(v.id), v.tier, v.grant, v.prevTier, v.prevGrant, int64(v.topics))
 }
 
 // object writes what the window knows after the record: the row and the
 // window's slot are one and the same.
 func (w *stateWriter) object(r *Record, s objectState) error {
 	key := HashOf(r.Object)
-	return w.exec(`INSERT INTO objects (hash, id, seq, owner, tier, granted, version, content, tombstone)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+	return w.exec(`INSERT INTO objects (`+objectColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (hash) DO UPDATE SET id = excluded.id, seq = excluded.seq, owner = excluded.owner, tier = excluded.tier,
-			granted = excluded.granted, version = excluded.version, content = excluded.content, tombstone = excluded.tombstone`,
-		key[:], int64(s.id), int64(s.seq), s.owner[:], s.tier, s.grant, s.version, int64(s.content), asInt(s.tombstone))
+			granted = excluded.granted, version = excluded.version, content = excluded.content, topics = excluded.topics, tombstone = excluded.tombstone`,
+		key[:], int64(s.id), int64(s.seq), s.owner[:], s.tier, s.grant, s.version, int64(s.content), int64(s.topics), asInt(s.tombstone))
 }
 
 func (w *stateWriter) author(r *Record) error {

@@ -47,7 +47,7 @@ func TestFold(t *testing.T) {
 			Tier: tier, Grant: grant, Seq: 9,
 		}
 	}
-	known := objectState{id: 5, seq: 3, owner: HashOf("https://a.example/a"), version: 10, content: 1, tier: TierLive, grant: GrantStream}
+	known := objectState{id: 5, seq: 3, owner: HashOf("https://a.example/a"), version: 10, content: 1, tier: TierLive, grant: GrantStream, topics: 5}
 	grave := known
 	grave.tombstone = true
 	forged := post(KindDelete, 20, 0, 0, 0)
@@ -56,7 +56,7 @@ func TestFold(t *testing.T) {
 	profile.tier = TierRelay
 	leaves := &Record{Kind: KindDelete, Object: "https://a.example/a", Actor: "https://a.example/a", PrevTier: TierSearch}
 	fromBeyond := post(KindUpdate, 20, 2, TierLive, GrantSubscriber)
-	fromBeyond.ID = 77
+	fromBeyond.ID, fromBeyond.PrevTopics = 77, 7
 	for _, c := range []struct {
 		name  string
 		known *objectState
@@ -65,17 +65,17 @@ func TestFold(t *testing.T) {
 	}{
 		{"first create", nil, post(KindCreate, 10, 1, TierLive, GrantSubscriber), verdict{kind: KindCreate, id: snowflake(time.Time{}, 9), tier: TierLive, grant: GrantSubscriber}},
 		{"update overtook the create", nil, post(KindUpdate, 10, 1, TierLive, GrantSubscriber), verdict{kind: KindCreate, id: snowflake(time.Time{}, 9), tier: TierLive, grant: GrantSubscriber}},
-		{"update of what the window forgot", nil, fromBeyond, verdict{kind: KindUpdate, id: 77, tier: TierLive, grant: GrantSubscriber}},
+		{"update of what the window forgot", nil, fromBeyond, verdict{kind: KindUpdate, id: 77, tier: TierLive, grant: GrantSubscriber, topics: 7}},
 		{"create again", &known, post(KindCreate, 10, 1, TierLive, GrantStream), verdict{dropped: true}},
 		{"create again, other rendering", &known, post(KindCreate, 10, 2, TierSearch, GrantSubscriber), verdict{dropped: true}},
 		{"create of an older version", &known, post(KindCreate, 9, 2, TierLive, GrantStream), verdict{dropped: true}},
-		{"create of a newer version", &known, post(KindCreate, 11, 2, TierLive, GrantStream), verdict{kind: KindUpdate, id: 5, tier: TierLive, grant: GrantStream, prevTier: TierLive, prevGrant: GrantStream}},
-		{"update in the same second", &known, post(KindUpdate, 10, 2, TierLive, GrantStream), verdict{kind: KindUpdate, id: 5, tier: TierLive, grant: GrantStream, prevTier: TierLive, prevGrant: GrantStream}},
+		{"create of a newer version", &known, post(KindCreate, 11, 2, TierLive, GrantStream), verdict{kind: KindUpdate, id: 5, tier: TierLive, grant: GrantStream, prevTier: TierLive, prevGrant: GrantStream, topics: 5}},
+		{"update in the same second", &known, post(KindUpdate, 10, 2, TierLive, GrantStream), verdict{kind: KindUpdate, id: 5, tier: TierLive, grant: GrantStream, prevTier: TierLive, prevGrant: GrantStream, topics: 5}},
 		{"update again", &known, post(KindUpdate, 10, 1, TierLive, GrantStream), verdict{dropped: true}},
-		{"first relayable grant", &known, post(KindUpgrade, 10, 1, TierRelay, GrantSubscriber), verdict{kind: KindUpgrade, id: 5, tier: TierLive, grant: GrantSubscriber, prevTier: TierLive, prevGrant: GrantStream}},
+		{"first relayable grant", &known, post(KindUpgrade, 10, 1, TierRelay, GrantSubscriber), verdict{kind: KindUpgrade, id: 5, tier: TierLive, grant: GrantSubscriber, prevTier: TierLive, prevGrant: GrantStream, topics: 5}},
 		{"upgrade that brings nothing", &known, post(KindUpgrade, 10, 1, TierLive, GrantFASP), verdict{dropped: true}},
-		{"delete", &known, post(KindDelete, 20, 0, 0, 0), verdict{kind: KindDelete, id: 5, prevTier: TierLive, prevGrant: GrantStream}},
-		{"delete of an actor whose profile is known", &profile, leaves, verdict{kind: KindDelete, id: 5, prevTier: TierSearch, prevGrant: GrantStream}},
+		{"delete", &known, post(KindDelete, 20, 0, 0, 0), verdict{kind: KindDelete, id: 5, prevTier: TierLive, prevGrant: GrantStream, topics: 5}},
+		{"delete of an actor whose profile is known", &profile, leaves, verdict{kind: KindDelete, id: 5, prevTier: TierSearch, prevGrant: GrantStream, topics: 5}},
 		{"delete by another", &known, forged, verdict{dropped: true}},
 		{"create after the delete", &grave, post(KindCreate, 30, 3, TierLive, GrantSubscriber), verdict{dropped: true}},
 		{"delete again", &grave, post(KindDelete, 30, 0, 0, 0), verdict{dropped: true}},

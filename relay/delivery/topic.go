@@ -78,8 +78,8 @@ func (t Topic) String() string {
 func (t Topic) Whole() bool { return t == Topic{} }
 
 // takes reports whether a record belongs to the topic. An edit or a deletion of a post
-// belongs to every hashtag and every language, as the post may have had it before, and
-// nothing is kept of what each post had; those who never had the post ignore it.
+// belongs to the hashtags and languages that the post has or may have had (ingest.Topics);
+// those who never had the post ignore it.
 func (t *Topic) takes(r *ingest.Record, language func() string) bool {
 	switch t.Kind {
 	case "":
@@ -87,8 +87,9 @@ func (t *Topic) takes(r *ingest.Record, language func() string) bool {
 	case TopicInstance:
 		return r.Domain == t.Name
 	}
+	had := !isPost(r) && (t.Kind == TopicTag && r.PrevTopics.MayHaveTag(t.Name) || t.Kind == TopicLanguage && r.PrevTopics.MayHaveLanguage(t.Name))
 	switch {
-	case !isPost(r):
+	case had:
 		return true
 	case r.Post == nil:
 		return false

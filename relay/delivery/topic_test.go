@@ -82,20 +82,26 @@ func TestTopicTakes(t *testing.T) {
 	bare.Post = nil
 	edit := about(2, ingest.KindUpdate, "a.example", "other", "en").Record
 	gone := about(3, ingest.KindDelete, "a.example", "", "").Record
+	// What is known to have had neither any hashtag nor a language that somebody follows.
+	other := *gone
+	other.PrevTopics = 1 << 40
+	changed := *edit
+	changed.PrevTopics = 1 << 40
 	for _, c := range []struct {
 		topic string
 		takes []*ingest.Record
 		not   []*ingest.Record
 	}{
-		{"", []*ingest.Record{post, &bare, edit, gone}, nil},
-		{"tag/golang", []*ingest.Record{post, edit, gone}, []*ingest.Record{&bare}},
+		{"", []*ingest.Record{post, &bare, edit, gone, &other, &changed}, nil},
+		{"tag/golang", []*ingest.Record{post, edit, gone}, []*ingest.Record{&bare, &other, &changed}},
+		{"tag/other", []*ingest.Record{edit, gone, &changed}, []*ingest.Record{post, &other}},
 		{"tag/go", []*ingest.Record{edit, gone}, []*ingest.Record{post, &bare}},
-		{"instance/a.example", []*ingest.Record{post, &bare, edit, gone}, nil},
+		{"instance/a.example", []*ingest.Record{post, &bare, edit, gone, &other}, nil},
 		{"instance/example", nil, []*ingest.Record{post, &bare, edit, gone}},
 		{"instance/b.a.example", nil, []*ingest.Record{post, edit, gone}},
-		{"language/pt", []*ingest.Record{post, edit, gone}, []*ingest.Record{&bare}},
+		{"language/pt", []*ingest.Record{post, edit, gone}, []*ingest.Record{&bare, &other, &changed}},
 		{"language/pt-br", []*ingest.Record{post, edit, gone}, nil},
-		{"language/en", []*ingest.Record{edit, gone}, []*ingest.Record{post}},
+		{"language/en", []*ingest.Record{edit, gone, &changed}, []*ingest.Record{post, &other}},
 	} {
 		topic := follows(c.topic, StyleForward).Topic
 		for want, list := range map[bool][]*ingest.Record{true: c.takes, false: c.not} {
