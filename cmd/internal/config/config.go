@@ -70,7 +70,7 @@ type SASL struct {
 // ClickHouse says where the index is.
 type ClickHouse struct {
 	URL    string `yaml:"url" default:"embedded" secret:"url" doc:"embedded: an engine started by this program, in the data folder; without its library the relay and the streams run alone. off: no index. Otherwise a ClickHouse 26.2 or newer: http://user:password@host:8123/database, https:// (port 8443), or clickhouse:// for its native protocol (port 9000; ?secure=true for TLS). With a password better in TRIBUTARY_CLICKHOUSE_URL than in this file."`
-	Memory Bytes  `yaml:"memory" default:"0" doc:"Memory that the embedded engine may allocate, beyond some 200 MiB of its own. 0: 700 MB. Units KiB, MiB, GiB."`
+	Memory Bytes  `yaml:"memory" default:"0" doc:"Memory that the embedded engine may allocate, beyond some 200 MiB of its own. 0: 700 MB. Units KiB, MiB, GiB. Besides, this program keeps the newest posts in an eighth as much, to find them without the engine, and records in a twentieth."`
 }
 
 // Embedded says that the index is the program's own engine.
