@@ -46,14 +46,17 @@ func cut(s string, n int) string {
 }
 
 func appendWords(b *strings.Builder, s string) {
-	if ascii(s) {
-		appendASCII(b, s)
-		return
+	if !ascii(s) {
+		s = norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
 	}
-	s = norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
 	inWord := false
 	for _, r := range s {
-		if !wordRune(r) {
+		if r < utf8.RuneSelf {
+			r = rune(asciiWords[r])
+		} else if !wordRune(r) {
+			r = 0
+		}
+		if r == 0 {
 			inWord = false
 			continue
 		}
@@ -65,25 +68,8 @@ func appendWords(b *strings.Builder, s string) {
 	}
 }
 
-// appendASCII is appendWords where nothing needs to be normalised.
-func appendASCII(b *strings.Builder, s string) {
-	inWord := false
-	for i := range len(s) {
-		c := asciiWords[s[i]]
-		if c == 0 {
-			inWord = false
-			continue
-		}
-		if !inWord && b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-		inWord = true
-		b.WriteByte(c)
-	}
-}
-
 // asciiWords is a letter in lower case or a digit, or 0 for what is between words.
-var asciiWords = func() (to [256]byte) {
+var asciiWords = func() (to [utf8.RuneSelf]byte) {
 	for c := range byte(utf8.RuneSelf) {
 		if wordRune(rune(c)) {
 			to[c] = byte(unicode.ToLower(rune(c)))

@@ -249,7 +249,7 @@ func (a *Admission) admitKnown(ctx context.Context, r *Record, known objectState
 	if r.Tier == TierNone {
 		return a.madePrivate(ctx, r, known)
 	}
-	r.ID, r.PrevTier, r.PrevGrant, r.PrevTopics = known.id, known.tier, known.grant, known.topics
+	known.precede(r)
 	if _, v := fold(&known, r); !v.dropped {
 		return OutcomeAccepted, a.append(ctx, r)
 	}
@@ -347,7 +347,7 @@ func (a *Admission) admitDelete(ctx context.Context, in Arrival) (Outcome, error
 		Activity: act.Type, LDSigned: act.LDSigned, Raw: in.Raw,
 	}
 	if ok {
-		r.ID, r.PrevTier, r.PrevGrant, r.PrevTopics = known.id, known.tier, known.grant, known.topics
+		known.precede(r)
 	}
 	return OutcomeAccepted, a.appendDelete(ctx, r)
 }
@@ -567,8 +567,10 @@ func (a *Admission) author(ctx context.Context, uri string) (knownAuthor, error)
 // appendGone appends the Delete of an object that its origin says is gone. The
 // owner is known by hash alone, and there are no bytes to pass on.
 func (a *Admission) appendGone(ctx context.Context, row fetchRow, known objectState) error {
-	return a.append(ctx, &Record{
-		Kind: KindDelete, Object: row.uri, Owner: known.owner[:], Domain: row.host, ID: known.id, Version: a.now().UnixMilli(),
-		PrevTier: known.tier, PrevGrant: known.grant, PrevTopics: known.topics, Grant: row.grant, Giver: row.giver, Verified: VerifiedFetch,
-	})
+	r := &Record{
+		Kind: KindDelete, Object: row.uri, Owner: known.owner[:], Domain: row.host, Version: a.now().UnixMilli(),
+		Grant: row.grant, Giver: row.giver, Verified: VerifiedFetch,
+	}
+	known.precede(r)
+	return a.append(ctx, r)
 }

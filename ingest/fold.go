@@ -101,8 +101,13 @@ func (known *objectState) binds(owner Hash) bool {
 	return !neverSeen || known.owner == owner || known.owner == anybody
 }
 
+// precede lets a record say what was known of its object before.
+func (known *objectState) precede(r *Record) {
+	r.ID, r.PrevTier, r.PrevGrant, r.PrevTopics = known.id, known.tier, known.grant, known.topics
+}
+
 func foldFirst(r *Record, v verdict) (objectState, verdict) {
-	topics := r.PrevTopics.and(topicsOf(r.Post))
+	topics := r.PrevTopics.with(topicsOf(r.Post))
 	if r.ID == 0 && r.Kind != KindDelete && !r.isActor() {
 		v.kind, v.prevTier, v.prevGrant, v.topics = KindCreate, TierNone, GrantNone, 0
 		topics = topicsOf(r.Post)
@@ -130,7 +135,7 @@ func (known *objectState) upgrade(r *Record, v verdict) (objectState, verdict) {
 		return *known, v
 	}
 	next := *known
-	next.seq, next.tier, next.topics = r.Seq, max(r.Tier, known.tier), known.topics.and(topicsOf(r.Post))
+	next.seq, next.tier, next.topics = r.Seq, max(r.Tier, known.tier), known.topics.with(topicsOf(r.Post))
 	if firstRelayable {
 		next.grant = r.Grant
 	}
@@ -154,7 +159,7 @@ func (known *objectState) edit(r *Record, v verdict) (objectState, verdict) {
 	}
 	next := *known
 	next.seq, next.version, next.content, next.tier = r.Seq, r.Version, r.Content, r.Tier
-	next.topics = known.topics.and(topicsOf(r.Post))
+	next.topics = known.topics.with(topicsOf(r.Post))
 	if r.Grant.Relayable() || !known.grant.Relayable() {
 		next.grant = r.Grant
 	}

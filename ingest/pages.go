@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"sort"
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -59,19 +60,10 @@ func (p *pages) find(offset int64) (records []fetched, generation int) {
 			continue
 		}
 		p.kept.Get(from)
-		return behind(k.records, offset), p.generation
+		i := sort.Search(len(k.records), func(i int) bool { return k.records[i].offset >= offset })
+		return k.records[i:], p.generation
 	}
 	return nil, p.generation
-}
-
-// behind are the records from offset on.
-func behind(records []fetched, offset int64) []fetched {
-	for i := range records {
-		if records[i].offset >= offset {
-			return records[i:]
-		}
-	}
-	return nil
 }
 
 func (p *pages) keep(offset int64, records []fetched, generation int) {

@@ -30,12 +30,10 @@ func topicsOf(p *ap.Post) (t Topics) {
 	if p.Language == "" {
 		return t | anyLanguage // who wants to know looks at the text
 	}
-	for i := range len(p.Language) {
-		if p.Language[i] == '-' {
-			t |= languageTopics(p.Language[:i])
-		}
+	for kind := range ap.LanguageKinds(p.Language) {
+		t |= languageTopics(kind)
 	}
-	return t | languageTopics(p.Language)
+	return t
 }
 
 func tagTopics(tag string) Topics {
@@ -47,8 +45,8 @@ func languageTopics(code string) Topics {
 	return 1 << (tagBits + xxhash.Sum64String(code)%languageBits)
 }
 
-// and is what a post may have had by now, of which both are known.
-func (t Topics) and(more Topics) Topics {
+// with is what a post may have had by now, of which both are known.
+func (t Topics) with(more Topics) Topics {
 	if t == 0 || more == 0 {
 		return 0
 	}

@@ -32,7 +32,7 @@ func TestTopicsOfAPost(t *testing.T) {
 	if wrong > 50 {
 		t.Errorf("%d of 1000 other hashtags", wrong)
 	}
-	if topicsOf(nil) != 0 || mixed.and(0) != 0 || none.and(mixed) != 0 || bare.and(mixed) != bare|mixed {
+	if topicsOf(nil) != 0 || mixed.with(0) != 0 || none.with(mixed) != 0 || bare.with(mixed) != bare|mixed {
 		t.Error("what is known of one version is not known of all")
 	}
 }

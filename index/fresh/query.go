@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tributary/ingest"
+	"tributary/ingest/ap"
 )
 
 // Term is something that a post has or has not. That two are taken for one happens once in some 10¹⁴
@@ -63,17 +64,12 @@ func AppendPairs(terms []Term, text string) []Term {
 	return terms
 }
 
-// AppendLanguages appends the language and what it is a kind of: of pt-br, pt too.
+// AppendLanguages appends the language and what it is a kind of.
 func AppendLanguages(terms []Term, language string) []Term {
-	if language == "" {
-		return terms
+	for kind := range ap.LanguageKinds(language) {
+		terms = append(terms, Language(kind))
 	}
-	for i := range len(language) {
-		if language[i] == '-' {
-			terms = append(terms, Language(language[:i]))
-		}
-	}
-	return append(terms, Language(language))
+	return terms
 }
 
 // Query says which posts are asked for.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math/bits"
 	"slices"
+	"sort"
 
 	"tributary/ingest"
 )
@@ -27,7 +28,6 @@ type segment struct {
 	open  map[Term][]uint16 // numbers of the posts that have a term, in order; nil when it is packed
 	lists packed
 	late  []Post // posts that changed or came out of turn, by id, with their terms in order
-	moved []bool // by number: late has the post; nil: none of them
 	size  int    // bytes, about
 }
 
@@ -61,9 +61,6 @@ func (g *segment) add(p Post) {
 	number := uint16(len(g.ids))
 	g.ids, g.seqs, g.tiers = append(g.ids, p.ID), append(g.seqs, p.Seq), append(g.tiers, p.Tier)
 	g.size += sizePost
-	if g.moved != nil {
-		g.moved = append(g.moved, false)
-	}
 	for _, t := range p.Terms {
 		list := g.open[t]
 		switch {
@@ -108,18 +105,17 @@ func (g *segment) put(p Post) {
 		if known {
 			g.seqs[number], g.tiers[number] = p.Seq, p.Tier
 		}
-	case known:
-		if g.moved == nil {
-			g.moved = make([]bool, len(g.ids), max(len(g.ids), cap(g.ids)))
-			g.size += len(g.ids)
-		}
-		g.moved[number] = true
-		g.insertLate(p)
 	case number == len(g.ids) && g.open != nil && p.ID > g.last():
 		g.add(p)
 	default:
 		g.insertLate(p)
 	}
+}
+
+// isLate reports whether late has the post: then its version counts.
+func (g *segment) isLate(id uint64) bool {
+	_, ok := slices.BinarySearchFunc(g.late, id, byID)
+	return ok
 }
 
 // newer is whether a version counts instead of one: of the same, that does which shows less.
@@ -178,7 +174,7 @@ func (g *segment) listed(q *Query, s *scratch, lo, hi uint64, n int, upwards boo
 		return nil
 	}
 	for number := range s.found.between(first, end, upwards) {
-		if g.moved != nil && g.moved[number] || !q.Shown(g.ids[number], g.tiers[number]) {
+		if !q.Shown(g.ids[number], g.tiers[number]) || g.isLate(g.ids[number]) {
 			continue
 		}
 		if hits = append(hits, Hit{g.ids[number], g.seqs[number]}); len(hits) == n {
@@ -275,15 +271,7 @@ func within(n int, id func(int) uint64, lo, hi uint64) (first, end int) {
 }
 
 func firstAbove(n int, id func(int) uint64, bound uint64) int {
-	lo, hi := 0, n
-	for lo < hi {
-		if mid := (lo + hi) / 2; id(mid) <= bound {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo
+	return sort.Search(n, func(i int) bool { return id(i) > bound })
 }
 
 // scratch is what a question needs for a while.

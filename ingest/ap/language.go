@@ -1,6 +1,9 @@
 package ap
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // mapped returns the text of a field that may be written twice: plain, and as a
 // map from languages to texts (ActivityStreams §4.7). The language is that of
@@ -98,4 +101,18 @@ func LanguageTag(s string) string {
 		return ""
 	}
 	return s
+}
+
+// LanguageKinds are what a language is a kind of, and itself: of pt-br, pt and pt-br; of "" nothing.
+func LanguageKinds(code string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range len(code) {
+			if code[i] == '-' && !yield(code[:i]) {
+				return
+			}
+		}
+		if code != "" {
+			yield(code)
+		}
+	}
 }

@@ -698,3 +698,11 @@ func TestLimitsFitARecord(t *testing.T) {
 		}
 	}
 }
+
+func TestLanguageKinds(t *testing.T) {
+	for code, want := range map[string][]string{"": nil, "de": {"de"}, "pt-br": {"pt", "pt-br"}, "zh-hant-tw": {"zh", "zh-hant", "zh-hant-tw"}} {
+		if got := slices.Collect(LanguageKinds(code)); !slices.Equal(got, want) {
+			t.Errorf("%s: %v", code, got)
+		}
+	}
+}

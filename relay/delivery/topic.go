@@ -86,17 +86,10 @@ func (t *Topic) takes(r *ingest.Record, language func() string) bool {
 		return true
 	case TopicInstance:
 		return r.Domain == t.Name
+	case TopicTag:
+		return r.Post != nil && slices.Contains(r.Post.Tags, t.Name) || !isPost(r) && r.PrevTopics.MayHaveTag(t.Name)
 	}
-	had := !isPost(r) && (t.Kind == TopicTag && r.PrevTopics.MayHaveTag(t.Name) || t.Kind == TopicLanguage && r.PrevTopics.MayHaveLanguage(t.Name))
-	switch {
-	case had:
-		return true
-	case r.Post == nil:
-		return false
-	case t.Kind == TopicTag:
-		return slices.Contains(r.Post.Tags, t.Name)
-	}
-	return speaks(language(), []string{t.Name})
+	return r.Post != nil && speaks(language(), []string{t.Name}) || !isPost(r) && r.PrevTopics.MayHaveLanguage(t.Name)
 }
 
 // isPost tells posts from what becomes of them.

@@ -89,16 +89,17 @@ func readStatement(q *request, body io.Reader) (statement, io.Reader, error) {
 		return statement{}, nil, refuse(networkError, "reading the body: %s", err)
 	}
 	text = append(text, start[:n]...)
-	// Where data have begun, what comes behind changes nothing of the statement.
+	whole := err != nil // the body ends here
 	s, err := parseStatement(string(text))
-	if err != nil || s.data == "" {
-		rest, err := io.ReadAll(io.LimitReader(body, int64(MaxStatement+1-n)))
-		if err != nil {
-			return statement{}, nil, refuse(networkError, "reading the body: %s", err)
+	if !whole && (err != nil || s.data == "") { // where data have begun, what comes behind changes nothing of the statement
+		rest, failed := io.ReadAll(io.LimitReader(body, int64(MaxStatement+1-n)))
+		if failed != nil {
+			return statement{}, nil, refuse(networkError, "reading the body: %s", failed)
 		}
-		if s, err = parseStatement(string(append(text, rest...))); err != nil {
-			return s, nil, err
-		}
+		s, err = parseStatement(string(append(text, rest...)))
+	}
+	if err != nil {
+		return s, nil, err
 	}
 	if s.insert {
 		data := io.MultiReader(strings.NewReader(s.data), body)
